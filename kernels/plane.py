@@ -1,0 +1,567 @@
+"""Two-dimensional complexes: convex cells as cycles of half-edges, split in place by the hyperplanes of one layer.
+
+Half-edge h belongs to edge h >> 1 and runs from `origin[h]` to `origin[h ^ 1]`; `after` and `before` link the cycle of its cell
+counter-clockwise. Edges are shared by the two cells beside them, so a vertex is made once. Where the block of cells ends, a half-edge without
+cell is linked in a ring of its own, which lists the parts of the original edge in order.
+
+Each vertex knows the sign of every hyperplane of the layer: bit k of `positive` or of `negative`, neither for zero. A cell is cut by
+hyperplane k if it has a strictly positive and a strictly negative vertex; the cut joins two boundary points where the sign is zero. Signs at a
+new vertex follow from those at the ends of its edge by convexity, unless the ends have opposite signs; then the value decides if it exceeds its
+error bound, and the caller is asked for the exact sign if it does not.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._jit import loop, scalar
+from .bounds import (
+    ALPHA, DX, ERR, ETA2, ETAI, G, NH, OWN2, OWNI, OWNX, S2, SI, SIGMA2, SIGMAI, SLACK, TINY, UNIT, XR, ZN,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Index = NDArray[np.int32]
+Words = NDArray[np.uint64]
+
+DONE = 0
+NEED_ROOM = 1
+NEED_SIGNS = 2
+BROKEN = 3
+
+# entries of the state vector
+N_VERTICES = 0
+N_EDGES = 1
+N_CELLS = 2
+CURSOR = 3  # the cell being split
+N_SIGNS = 4  # signs decided from values
+ASKED_HALF = 5  # the half-edge, hyperplane and number of hyperplanes of the question
+ASKED_PLANE = 6
+N_ASKED = 7
+ANSWERED = 8
+STATE_ENTRIES = 9
+
+
+class Mesh(NamedTuple):
+    """The arrays of a complex; only the first N_VERTICES, N_EDGES, N_CELLS entries are in use."""
+
+    origin: Index  # (2E,)
+    after: Index  # (2E,)
+    before: Index  # (2E,)
+    label: Index  # (E,) hyperplane (all layers numbered through) or -1 - facet of the domain
+    edge: Floats  # (E, EDGE_COLUMNS)
+    first: Index  # (C,) a half-edge of each cell
+    follow: Index  # (C,) next cell in order, -1 at the end
+    root: Index  # (C,) the cell at the start of this layer
+    positive: Words  # (V, words)
+    negative: Words  # (V, words)
+    z: Floats  # (V, n)
+    z_next: Floats  # (V, n_next)
+    x: Floats  # (V, 2)
+    owner: Index  # (V,) label of the hyperplane that made the vertex
+    vertex: Floats  # (V, VERTEX_COLUMNS)
+
+
+class Cut(NamedTuple):
+    """One layer's hyperplanes z[neuron] = threshold, its units, and the next layer's weights, transposed."""
+
+    neuron: Ints  # (m,)
+    threshold: Floats  # (m,)
+    start: Ints  # (n + 1,) hyperplanes of each neuron
+    piece: Ints  # (n + 1,) pieces of each neuron
+    slope: Floats
+    intercept: Floats
+    is_relu: bool
+    weight_t: Floats  # (n, n_next)
+    bias: Floats  # (n_next,)
+    label0: int
+
+
+@scalar
+def sign_at(mesh: Mesh, v: int, k: int) -> int:
+    w = k >> 6
+    b = np.uint64(k & 63)
+    one = np.uint64(1)
+    return np.int64((mesh.positive[v, w] >> b) & one) - np.int64((mesh.negative[v, w] >> b) & one)
+
+
+@scalar
+def lowest_bit(word: np.uint64) -> int:
+    n = 0
+    x = word
+    if x & np.uint64(0xFFFFFFFF) == 0:
+        n += 32
+        x >>= np.uint64(32)
+    if x & np.uint64(0xFFFF) == 0:
+        n += 16
+        x >>= np.uint64(16)
+    if x & np.uint64(0xFF) == 0:
+        n += 8
+        x >>= np.uint64(8)
+    if x & np.uint64(0xF) == 0:
+        n += 4
+        x >>= np.uint64(4)
+    if x & np.uint64(0x3) == 0:
+        n += 2
+        x >>= np.uint64(2)
+    if x & np.uint64(0x1) == 0:
+        n += 1
+    return n
+
+
+@scalar
+def cutting_plane(mesh: Mesh, cell: int) -> int:
+    """The lowest hyperplane with vertices of the cell strictly on both sides, or -1."""
+    h0 = mesh.first[cell]
+    for w in range(mesh.positive.shape[1]):
+        above = np.uint64(0)
+        below = np.uint64(0)
+        h = h0
+        while True:
+            v = mesh.origin[h]
+            above |= mesh.positive[v, w]
+            below |= mesh.negative[v, w]
+            h = mesh.after[h]
+            if h == h0:
+                break
+        if above & below:
+            return w * 64 + lowest_bit(above & below)
+    return -1
+
+
+@scalar
+def distance2(z: Floats, a: int, b: int) -> float:
+    """|z[b] - z[a]|^2, summed in eight strands."""
+    n = z.shape[1]
+    za = z[a]
+    zb = z[b]
+    s0 = 0.0
+    s1 = 0.0
+    s2 = 0.0
+    s3 = 0.0
+    m = n - n % 4
+    for i in range(0, m, 4):
+        d0 = zb[i] - za[i]
+        d1 = zb[i + 1] - za[i + 1]
+        d2 = zb[i + 2] - za[i + 2]
+        d3 = zb[i + 3] - za[i + 3]
+        s0 += d0 * d0
+        s1 += d1 * d1
+        s2 += d2 * d2
+        s3 += d3 * d3
+    for i in range(m, n):
+        d0 = zb[i] - za[i]
+        s0 += d0 * d0
+    return (s0 + s1) + (s2 + s3)
+
+
+@scalar
+def unit_value(mesh: Mesh, cut: Cut, v: int, i: int) -> float:
+    """Activation of neuron i at vertex v, on the piece that its proven signs name."""
+    z = mesh.z[v, i]
+    if cut.is_relu:
+        if (mesh.positive[v, i >> 6] >> np.uint64(i & 63)) & np.uint64(1):
+            return z
+        return 0.0
+    p = cut.piece[i]
+    for k in range(cut.start[i], cut.start[i + 1]):
+        if sign_at(mesh, v, k) > 0:
+            p += 1
+    return cut.slope[p] * z + cut.intercept[p]
+
+
+@scalar
+def vanishes(mesh: Mesh, cut: Cut, v: int) -> bool:
+    """Whether every unit's value at v is exactly zero: then the next row is the bias, without error."""
+    if cut.is_relu:
+        for w in range(mesh.positive.shape[1]):
+            if mesh.positive[v, w]:
+                return False
+        return True
+    for i in range(cut.start.shape[0] - 1):
+        p = cut.piece[i]
+        at_breakpoint = False
+        for k in range(cut.start[i], cut.start[i + 1]):
+            s = sign_at(mesh, v, k)
+            if s > 0:
+                p += 1
+            elif s == 0:
+                at_breakpoint = True
+        if not at_breakpoint and cut.slope[p] != 0.0:
+            return False
+        if cut.slope[p] * mesh.z[v, i] + cut.intercept[p] != 0.0:
+            return False
+    return True
+
+
+@scalar
+def set_zeros(mesh: Mesh, cut: Cut, v: int) -> None:
+    """Where the sign is proven zero, put the value on the threshold; what that moves is evaluation error."""
+    m = cut.neuron.shape[0]
+    moved = 0.0
+    for w in range(mesh.positive.shape[1]):
+        zero = ~(mesh.positive[v, w] | mesh.negative[v, w])
+        if m < 64 * w + 64:
+            zero &= (np.uint64(1) << np.uint64(m - 64 * w)) - np.uint64(1)
+        while zero:
+            bit = lowest_bit(zero)
+            zero &= ~(np.uint64(1) << np.uint64(bit))
+            i = cut.neuron[w * 64 + bit]
+            moved += abs(mesh.z[v, i] - cut.threshold[w * 64 + bit])
+            mesh.z[v, i] = cut.threshold[w * 64 + bit]
+    mesh.vertex[v, ETA2] += moved
+    mesh.vertex[v, ETAI] += moved
+
+
+@scalar
+def split_edge(mesh: Mesh, state: Ints, h: int, v: int) -> None:
+    """Insert vertex v into the edge of half-edge h: h then ends at v, the new edge goes on from v."""
+    e = state[N_EDGES]
+    state[N_EDGES] = e + 1
+    twin = h ^ 1
+    new = np.int32(2 * e + (h & 1))  # parts of an edge keep its direction
+    new_twin = new ^ 1
+    mesh.label[e] = mesh.label[h >> 1]
+    for c in range(mesh.edge.shape[1]):
+        mesh.edge[e, c] = mesh.edge[h >> 1, c]
+    mesh.origin[new] = v
+    mesh.origin[new_twin] = mesh.origin[twin]
+    mesh.origin[twin] = v
+    following = mesh.after[h]
+    mesh.after[h] = new
+    mesh.before[new] = h
+    mesh.after[new] = following
+    mesh.before[following] = new
+    preceding = mesh.before[twin]
+    mesh.after[preceding] = new_twin
+    mesh.before[new_twin] = preceding
+    mesh.after[new_twin] = twin
+    mesh.before[twin] = new_twin
+
+
+@scalar
+def new_signs(
+    mesh: Mesh, cut: Cut, state: Ints, a: int, b: int, v: int, j: int, ca: float, cb: float, err: float, answers: Words, asked: Ints
+) -> int:
+    """Signs of every hyperplane at the new vertex v on the edge (a, b); returns how many are not proven."""
+    unproven = 0
+    for w in range(mesh.positive.shape[1]):
+        pa = mesh.positive[a, w]
+        pb = mesh.positive[b, w]
+        na = mesh.negative[a, w]
+        nb = mesh.negative[b, w]
+        cross = (pa & nb) | (na & pb)
+        above = (pa | pb) & ~cross
+        below = (na | nb) & ~cross
+        if w == j >> 6:
+            cross &= ~(np.uint64(1) << np.uint64(j & 63))
+        while cross:
+            bit = lowest_bit(cross)
+            mask = np.uint64(1) << np.uint64(bit)
+            cross &= ~mask
+            k = w * 64 + bit
+            i = cut.neuron[k]
+            value = (ca * mesh.z[a, i] + cb * mesh.z[b, i]) - cut.threshold[k]
+            if state[ANSWERED] and (answers[2, w] & mask):
+                above |= answers[0, w] & mask
+                below |= answers[1, w] & mask
+            elif value > err:
+                above |= mask
+                state[N_SIGNS] += 1
+            elif value < -err:
+                below |= mask
+                state[N_SIGNS] += 1
+            else:
+                asked[unproven] = k
+                unproven += 1
+        mesh.positive[v, w] = above
+        mesh.negative[v, w] = below
+    return unproven
+
+
+@scalar
+def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float) -> None:
+    """Row of the next layer at v: interpolate between the ends, subtract what each unit that changes its piece adds in between."""
+    ra = mesh.z_next[a]
+    rb = mesh.z_next[b]
+    row = mesh.z_next[v]
+    n_next = row.shape[0]
+    if n_next == 0:
+        return
+    if vanishes(mesh, cut, v):
+        for i in range(n_next):
+            row[i] = cut.bias[i]
+        mesh.vertex[v, G] = 0.0
+        mesh.vertex[v, NH] = 1.0
+        return
+    for i in range(n_next):
+        row[i] = ca * ra[i] + cb * rb[i]
+    kinks = 0
+    total = 0.0
+    last = -1
+    for w in range(mesh.positive.shape[1]):
+        cross = (mesh.positive[a, w] & mesh.negative[b, w]) | (mesh.negative[a, w] & mesh.positive[b, w])
+        while cross:
+            bit = lowest_bit(cross)
+            cross &= ~(np.uint64(1) << np.uint64(bit))
+            i = cut.neuron[w * 64 + bit]
+            if i == last:
+                continue
+            last = i
+            c = (ca * unit_value(mesh, cut, a, i) + cb * unit_value(mesh, cut, b, i)) - unit_value(mesh, cut, v, i)
+            kinks += 1
+            total += abs(c)
+            column = cut.weight_t[i]
+            for q in range(n_next):
+                row[q] -= c * column[q]
+    ends = mesh.vertex[a, NH] + mesh.vertex[b, NH]
+    mesh.vertex[v, G] = max(mesh.vertex[a, G], mesh.vertex[b, G]) + (kinks + 12) * UNIT * (ends + total)
+    mesh.vertex[v, NH] = max(mesh.vertex[a, NH], mesh.vertex[b, NH]) + total
+
+
+@scalar
+def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words, asked: Ints) -> int:
+    """Make the vertex where hyperplane j crosses the edge of half-edge h; DONE or NEED_SIGNS (nothing changed then)."""
+    a = mesh.origin[h]
+    b = mesh.origin[h ^ 1]
+    v = state[N_VERTICES]
+    i = cut.neuron[j]
+    za = mesh.z[a, i] - cut.threshold[j]
+    zb = mesh.z[b, i] - cut.threshold[j]
+    span = za - zb
+    cb = za / span
+    if not cb >= 0.0:
+        cb = 0.0
+    elif cb > 1.0:
+        cb = 1.0
+    ca = 1.0 - cb
+    va = mesh.vertex[a]
+    vb = mesh.vertex[b]
+    edge = mesh.edge[h >> 1]
+    vv = mesh.vertex[v]
+    # errors, see bounds.py
+    eta = max(va[ETAI], vb[ETAI])
+    s_i = max(va[SI], vb[SI])
+    s_2 = max(va[S2], vb[S2])
+    reach = (np.sqrt(distance2(mesh.z, a, b)) + 2.0 * (max(va[ETA2], vb[ETA2]) + s_2)) * SLACK
+    dx = mesh.x[b, 0] - mesh.x[a, 0]
+    dy = mesh.x[b, 1] - mesh.x[a, 1]
+    length = (np.sqrt(dx * dx + dy * dy) + va[DX] + vb[DX]) * SLACK
+    size = max(max(abs(mesh.x[a, 0]), abs(mesh.x[b, 0])), max(abs(mesh.x[a, 1]), abs(mesh.x[b, 1])))
+    rounding = 4.0 * UNIT * max(va[ZN], vb[ZN])
+    residual = eta + 8.0 * UNIT * abs(za) + rounding
+    rise = abs(span) * (1.0 - 4.0 * UNIT) - 2.0 * (eta + s_i)
+    along = 1.0
+    along_ends = 1.0
+    own = 1.0
+    if rise > 0.0:
+        along = (residual + edge[SIGMAI]) / rise * SLACK
+        along_ends = (residual + s_i) / rise * SLACK
+        own = residual / rise * SLACK
+    limit_2 = s_2 + min(1.0, along_ends) * reach
+    limit_i = s_i + min(1.0, along_ends) * reach
+    limit_x = max(va[DX], vb[DX]) + min(1.0, along_ends) * length
+    vv[ETA2] = max(va[ETA2], vb[ETA2]) + rounding
+    vv[ETAI] = eta + rounding
+    vv[XR] = max(va[XR], vb[XR]) + 8.0 * UNIT * size
+    if rise > 0.0:
+        vv[S2] = min(edge[SIGMA2] + along * reach, limit_2)
+        vv[SI] = min(edge[SIGMAI] + along * reach, limit_i)
+        vv[DX] = min(edge[ALPHA] + along * length, limit_x) + vv[XR]
+    else:
+        vv[S2] = limit_2
+        vv[SI] = limit_i
+        vv[DX] = limit_x + vv[XR]
+    vv[OWN2] = min(own * reach, vv[S2]) if rise > 0.0 else vv[S2]
+    vv[OWNI] = min(own * reach, vv[SI]) if rise > 0.0 else vv[SI]
+    vv[OWNX] = min(own * length, vv[DX]) if rise > 0.0 else vv[DX]
+    vv[ERR] = (vv[ETAI] + vv[SI]) * SLACK + TINY
+    vv[ZN] = max(va[ZN], vb[ZN])
+    unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, vv[ERR], answers, asked)
+    if unproven > 0:
+        state[ASKED_HALF] = h
+        state[ASKED_PLANE] = j
+        state[N_ASKED] = unproven
+        state[ANSWERED] = 0
+        return NEED_SIGNS
+    state[ANSWERED] = 0
+    row = mesh.z[v]
+    ra = mesh.z[a]
+    rb = mesh.z[b]
+    for q in range(row.shape[0]):
+        row[q] = ca * ra[q] + cb * rb[q]
+    mesh.owner[v] = cut.label0 + j
+    set_zeros(mesh, cut, v)
+    mesh.x[v, 0] = ca * mesh.x[a, 0] + cb * mesh.x[b, 0]
+    mesh.x[v, 1] = ca * mesh.x[a, 1] + cb * mesh.x[b, 1]
+    next_row(mesh, cut, a, b, v, ca, cb)
+    split_edge(mesh, state, h, v)
+    state[N_VERTICES] = v + 1
+    return DONE
+
+
+@scalar
+def split_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, ha: int, hb: int) -> None:
+    """Join the origins of half-edges ha and hb; the negative side keeps its number, the positive side follows it."""
+    e = state[N_EDGES]
+    c = state[N_CELLS]
+    state[N_EDGES] = e + 1
+    state[N_CELLS] = c + 1
+    va = mesh.origin[ha]
+    vb = mesh.origin[hb]
+    mesh.label[e] = cut.label0 + j
+    made_a = mesh.owner[va] == cut.label0 + j
+    made_b = mesh.owner[vb] == cut.label0 + j
+    pa = mesh.vertex[va]
+    pb = mesh.vertex[vb]
+    mesh.edge[e, SIGMA2] = max(pa[OWN2] if made_a else pa[S2], pb[OWN2] if made_b else pb[S2])
+    mesh.edge[e, SIGMAI] = max(pa[OWNI] if made_a else pa[SI], pb[OWNI] if made_b else pb[SI])
+    mesh.edge[e, ALPHA] = max(pa[OWNX] if made_a else pa[DX], pb[OWNX] if made_b else pb[DX])
+    close_a = np.int32(2 * e)  # runs vb -> va and closes the part that starts with ha
+    close_b = np.int32(2 * e + 1)
+    mesh.origin[close_a] = vb
+    mesh.origin[close_b] = va
+    end_a = mesh.before[ha]
+    end_b = mesh.before[hb]
+    mesh.after[end_b] = close_a
+    mesh.before[close_a] = end_b
+    mesh.after[close_a] = ha
+    mesh.before[ha] = close_a
+    mesh.after[end_a] = close_b
+    mesh.before[close_b] = end_a
+    mesh.after[close_b] = hb
+    mesh.before[hb] = close_b
+    h = ha
+    side = 0
+    while side == 0:
+        h = mesh.after[h]
+        side = sign_at(mesh, mesh.origin[h], j)
+    mesh.first[cell] = close_a if side < 0 else close_b
+    mesh.first[c] = close_b if side < 0 else close_a
+    mesh.root[c] = mesh.root[cell]
+    mesh.follow[c] = mesh.follow[cell]
+    mesh.follow[cell] = c
+
+
+@scalar
+def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, answers: Words, asked: Ints) -> int:
+    h0 = mesh.first[cell]
+    ha = -1
+    hb = -1
+    h = h0
+    sa = sign_at(mesh, mesh.origin[h], j)
+    while True:
+        following = mesh.after[h]
+        sb = sign_at(mesh, mesh.origin[following], j)
+        zero = -1
+        if sa == 0:
+            zero = h
+        elif sa * sb < 0:
+            status = new_vertex(mesh, cut, state, h, j, answers, asked)
+            if status != DONE:
+                return status
+            zero = mesh.after[h]
+        if zero >= 0:
+            if ha < 0:
+                ha = zero
+            elif hb < 0:
+                hb = zero
+            else:
+                return BROKEN
+        h = following
+        sa = sb
+        if h == h0:
+            break
+    if hb < 0:
+        return BROKEN
+    split_cell(mesh, cut, state, cell, j, ha, hb)
+    return DONE
+
+
+@loop
+def split_cells(mesh: Mesh, cut: Cut, state: Ints, answers: Words, asked: Ints) -> int:
+    """Cut cells from state[CURSOR] on by every hyperplane of the layer that crosses them.
+
+    Returns DONE, NEED_ROOM (enlarge the arrays and call again), NEED_SIGNS (put the exact signs of the `asked` hyperplanes at the crossing of
+    state[ASKED_HALF] with state[ASKED_PLANE] into `answers` and call again) or BROKEN (a proven sign contradicts convexity: cannot happen).
+    """
+    while state[CURSOR] >= 0:
+        if (
+            state[N_VERTICES] + 2 > mesh.x.shape[0]
+            or state[N_EDGES] + 3 > mesh.label.shape[0]
+            or state[N_CELLS] + 1 > mesh.first.shape[0]
+        ):
+            return NEED_ROOM
+        cell = state[CURSOR]
+        j = cutting_plane(mesh, cell)
+        if j < 0:
+            state[CURSOR] = mesh.follow[cell]
+            continue
+        status = cut_cell(mesh, cut, state, cell, j, answers, asked)
+        if status != DONE:
+            return status
+    return DONE
+
+
+@loop
+def restart(mesh: Mesh, n_cells: int, n_vertices: int) -> None:
+    """Line the cells up for a new layer."""
+    for c in range(n_cells):
+        mesh.follow[c] = c + 1 if c + 1 < n_cells else -1
+        mesh.root[c] = c
+    for v in range(n_vertices):
+        mesh.owner[v] = -1
+
+
+@loop
+def corners(mesh: Mesh, n_cells: int, half: Index, cell: Index) -> None:
+    """A half-edge that starts at each vertex and runs along a cell, and that cell."""
+    for c in range(n_cells):
+        h0 = mesh.first[c]
+        h = h0
+        while True:
+            half[mesh.origin[h]] = h
+            cell[mesh.origin[h]] = c
+            h = mesh.after[h]
+            if h == h0:
+                break
+
+
+@loop
+def collect(mesh: Mesh, start: int, n_cells: int, first: Index, root: Index, pattern: Words) -> None:
+    """Cells in their order, each with its half-edge, the cell it came from and the packed signs of the layer."""
+    c = start
+    for q in range(n_cells):
+        h0 = mesh.first[c]
+        first[q] = h0
+        root[q] = mesh.root[c]
+        for w in range(pattern.shape[1]):
+            above = np.uint64(0)
+            h = h0
+            while True:
+                above |= mesh.positive[mesh.origin[h], w]
+                h = mesh.after[h]
+                if h == h0:
+                    break
+            pattern[q, w] = above
+        c = mesh.follow[c]
+
+
+@loop
+def cycles(mesh: Mesh, n_cells: int, offsets: Ints, half_edges: Index) -> None:
+    """The half-edges of each cell in counter-clockwise order, offsets and flat values."""
+    count = 0
+    offsets[0] = 0
+    for c in range(n_cells):
+        h0 = mesh.first[c]
+        h = h0
+        while True:
+            half_edges[count] = h
+            count += 1
+            h = mesh.after[h]
+            if h == h0:
+                break
+        offsets[c + 1] = count

@@ -1,0 +1,131 @@
+"""Whole rows of pre-activations: their proven signs, activations, and how the error bounds pass to the next layer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._jit import loop
+from .bounds import (
+    BN, ERR, ETA2, ETAI, G, GAMMA, NH, RB, RBF, RW, S2, SI, SIGMA2, SIGMAI, SLACK, SW, TINY, UNIT, ZN,
+)
+from .plane import Cut, Mesh, set_zeros, unit_value, vanishes
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+@loop
+def classify(mesh: Mesh, n: int, neuron: Ints, threshold: Floats, plain: bool, open_v: Ints, open_k: Ints) -> int:
+    """Pack the proven signs of z[v, neuron[k]] - threshold[k] for the first n vertices; list the unproven ones, return their number.
+
+    If the number exceeds the room of `open_v`, only the first are listed: enlarge and call again.
+    """
+    positive = mesh.positive
+    negative = mesh.negative
+    m = neuron.shape[0]
+    count = 0
+    for v in range(n):
+        e = mesh.vertex[v, ERR]
+        row = mesh.z[v]
+        for w in range(positive.shape[1]):
+            k0 = 64 * w
+            k1 = min(m, k0 + 64)
+            above = np.uint64(0)
+            below = np.uint64(0)
+            if plain:
+                for k in range(k0, k1):
+                    above |= np.uint64(row[k] > e) << np.uint64(k - k0)
+                    below |= np.uint64(row[k] < -e) << np.uint64(k - k0)
+            else:
+                for k in range(k0, k1):
+                    value = row[neuron[k]] - threshold[k]
+                    above |= np.uint64(value > e) << np.uint64(k - k0)
+                    below |= np.uint64(value < -e) << np.uint64(k - k0)
+            positive[v, w] = above
+            negative[v, w] = below
+            full = ~np.uint64(0)
+            if k1 - k0 < 64:
+                full = (np.uint64(1) << np.uint64(k1 - k0)) - np.uint64(1)
+            unproven = full & ~(above | below)
+            if unproven:
+                for k in range(k0, k1):
+                    if (unproven >> np.uint64(k - k0)) & np.uint64(1):
+                        if e == 0.0 and row[neuron[k]] == threshold[k]:
+                            continue  # an exact zero, proven
+                        if count < open_v.shape[0]:
+                            open_v[count] = v
+                            open_k[count] = k
+                        count += 1
+    return count
+
+
+@loop
+def put_signs(mesh: Mesh, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -> None:
+    """Enter signs that were settled elsewhere."""
+    for q in range(open_v.shape[0]):
+        v = open_v[q]
+        w = open_k[q] >> 6
+        bit = np.uint64(1) << np.uint64(open_k[q] & 63)
+        if signs[q] > 0:
+            mesh.positive[v, w] |= bit
+        elif signs[q] < 0:
+            mesh.negative[v, w] |= bit
+
+
+    for q in range(open_v.shape[0]):
+        if signs[q] == 0:
+            set_zeros(mesh, cut, open_v[q])
+
+
+@loop
+def activate(mesh: Mesh, cut: Cut, n: int, lipschitz: float, gamma: float, out: Floats) -> None:
+    """Activations of the first n rows, with G and NH for the product that follows."""
+    width = cut.start.shape[0] - 1
+    for v in range(n):
+        total = 1.0
+        if cut.is_relu:
+            for i in range(width):
+                on = (mesh.positive[v, i >> 6] >> np.uint64(i & 63)) & np.uint64(1)
+                h = mesh.z[v, i] * np.float64(on)
+                out[v, i] = h
+                total += h * h
+        else:
+            for i in range(width):
+                h = unit_value(mesh, cut, v, i)
+                out[v, i] = h
+                size = 2.0 * lipschitz * abs(mesh.z[v, i]) + abs(h)  # bounds |slope z| + |intercept|
+                total += size * size
+        if vanishes(mesh, cut, v):
+            mesh.vertex[v, NH] = 1.0
+            mesh.vertex[v, G] = 0.0
+        else:
+            nh = np.sqrt(total) * SLACK
+            mesh.vertex[v, NH] = nh
+            mesh.vertex[v, G] = gamma * nh + TINY
+
+
+@loop
+def advance(mesh: Mesh, cut: Cut, n_vertices: int, n_edges: int, lipschitz: float, norms: Floats) -> None:
+    """Error bounds of z become those of the next layer's z."""
+    for v in range(n_vertices):
+        b = mesh.vertex[v]
+        rounding = 0.0
+        if not cut.is_relu:
+            rounding = 8.0 * UNIT * b[NH]
+        eh = lipschitz * b[ETA2] + rounding
+        sh = lipschitz * b[S2]
+        g = b[G]
+        b[ETA2] = (norms[SW] * eh + norms[RBF] * g) * SLACK
+        b[ETAI] = (norms[RW] * eh + norms[RB] * g) * SLACK
+        b[S2] = norms[SW] * sh * SLACK
+        b[SI] = norms[RW] * sh * SLACK
+        b[ERR] = (b[ETAI] + b[SI]) * SLACK
+        if g == 0.0 and vanishes(mesh, cut, v):
+            b[ERR] = 0.0
+        b[ZN] = (norms[SW] * b[NH] + norms[BN]) * SLACK + b[ETA2]
+    for e in range(n_edges):
+        s = mesh.edge[e, SIGMA2] * lipschitz * SLACK
+        mesh.edge[e, SIGMA2] = norms[SW] * s
+        mesh.edge[e, SIGMAI] = norms[RW] * s

@@ -1,0 +1,77 @@
+"""The exact linear regions of piecewise-linear neural networks.
+
+``import linear_regions as lr`` is cheap: a public name is loaded from its module when it is first used, so numba, scipy
+and matplotlib are imported only by what needs them, and torch only by what is given a torch module.
+"""
+
+from __future__ import annotations
+
+if __name__ != "linear_regions":
+    raise ImportError(
+        f"the folder {__name__!r} is the source of linear_regions and is never imported under its own name: "
+        "run `pip install -e .` in the folder that holds pyproject.toml, then `import linear_regions`"
+    )
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .certificate import Certificate as Certificate
+    from .complex import Regions as Regions
+    from .complex import load_regions as load_regions
+    from .domain import Box as Box
+    from .domain import Line as Line
+    from .domain import Polyline as Polyline
+    from .domain import Polytope as Polytope
+    from .domain import Segment as Segment
+    from .domain import Slice as Slice
+    from .enumerate import count_regions as count_regions
+    from .enumerate import enumerate_regions as enumerate_regions
+    from .errors import BudgetExceeded as BudgetExceeded
+    from .errors import InvalidInput as InvalidInput
+    from .errors import InvariantViolated as InvariantViolated
+    from .errors import LinearRegionsError as LinearRegionsError
+    from .errors import MissingExtra as MissingExtra
+    from .errors import UnsupportedModule as UnsupportedModule
+    from .network import Network as Network
+    from .network import load_network as load_network
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "Box": "domain",
+    "BudgetExceeded": "errors",
+    "Certificate": "certificate",
+    "InvalidInput": "errors",
+    "InvariantViolated": "errors",
+    "Line": "domain",
+    "LinearRegionsError": "errors",
+    "MissingExtra": "errors",
+    "Network": "network",
+    "Polyline": "domain",
+    "Polytope": "domain",
+    "Regions": "complex",
+    "Segment": "domain",
+    "Slice": "domain",
+    "UnsupportedModule": "errors",
+    "count_regions": "enumerate",
+    "enumerate_regions": "enumerate",
+    "load_network": "network",
+    "load_regions": "complex",
+}
+
+__all__ = ["__version__", *_MODULE_OF]
+
+if not TYPE_CHECKING:  # a type checker that saw this function would accept any name
+
+    def __getattr__(name: str) -> object:
+        """Load a public name from its module, once."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

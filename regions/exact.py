@@ -1,0 +1,198 @@
+"""Signs in exact arithmetic: the court of last appeal.
+
+Floats are dyadic rationals, so on a cell every pre-activation is an affine function of the slice coordinates t with rational
+coefficients. They are carried as integers over one positive common denominator, (n, d+1) columns (A | b), through the layers of the cell's
+pattern. A vertex is the common zero of d such rows (neurons or facets of the domain), and the sign of another row there is a sign of a
+determinant.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from fractions import Fraction
+from functools import cached_property
+from math import lcm
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from .network import Activation, Affine, Unit
+from .program import Program
+
+Row = tuple[int, ...]
+Floats = NDArray[np.float64]
+
+_CACHED_CELLS = 256
+
+
+def _dyadic(values: Floats) -> tuple[list[int], int]:
+    """Integers m and a power of two s with values = m / s, exactly."""
+    mantissa, exponent = np.frexp(values.ravel())
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    power = exponent.astype(np.int64) - 53
+    low = int(power[whole != 0].min(initial=0))
+    if low >= 0:
+        low = 0
+    return [int(w) << int(p - low) if w else 0 for w, p in zip(whole, power, strict=True)], 1 << -low
+
+
+class _ExactStep:
+    """One layer's weights and units as integers."""
+
+    def __init__(self, affine: Affine, activation: Activation) -> None:
+        n, k = affine.weight.shape
+        numbers, self.scale = _dyadic(np.column_stack([affine.weight, affine.bias]))
+        rows = np.array(numbers, dtype=object).reshape(n, k + 1)
+        self.weight = flint.fmpz_mat(n, k, [int(x) for x in rows[:, :k].ravel()])
+        self.bias = [int(x) for x in rows[:, k]]
+        self.activation = activation
+        numbers, self.threshold_scale = _dyadic(activation.hyperplane_threshold)
+        self.threshold = numbers
+        units = activation.units
+        self.denominator = lcm(*(f.denominator for u in units for f in (*u.slopes, *u.intercepts)))
+        self.slopes = [[int(f * self.denominator) for f in u.slopes] for u in units]
+        self.intercepts = [[int(f * self.denominator) for f in u.intercepts] for u in units]
+        self.kind = activation.kind.tolist()
+
+
+def cell_pieces(activation: Activation, words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Piece of each neuron, (..., n), from the packed signs of its hyperplanes, (..., words)."""
+    octets = np.ascontiguousarray(words).view(np.uint8)
+    m = activation.n_hyperplanes
+    bits = np.unpackbits(octets, axis=-1, bitorder="little", count=m) if m else np.zeros((*words.shape[:-1], 0), np.uint8)
+    neuron = activation.hyperplane_neuron
+    if m == activation.n_neurons and (neuron == np.arange(m)).all():
+        return bits.astype(np.int64)
+    out = np.zeros((*words.shape[:-1], activation.n_neurons), np.int64)
+    for k in range(m):
+        out[..., neuron[k]] += bits[..., k]
+    return out
+
+
+class ExactCells:
+    """Exact affine maps of cells, layer by layer, with the maps of recent cells kept.
+
+    Parameters
+    ----------
+    program : Program
+    origin, basis : list of Fraction, list of list of Fraction
+        The chart x = origin + basis @ t, (n_0,) and (n_0, d).
+    facets : list of tuple of Fraction
+        Rows (a_1, ..., a_d, c) of the domain's facets a.t + c = 0.
+    """
+
+    def __init__(self, program: Program, origin: list[Fraction], basis: list[list[Fraction]], facets: list[tuple[Fraction, ...]]) -> None:
+        self.program = program
+        self.d = len(basis[0])
+        self._origin = origin
+        self._basis = basis
+        self._facets = [self._integer_row(f) for f in facets]
+        self._steps: dict[int, _ExactStep] = {}
+        self._cache: OrderedDict[tuple[int, bytes], tuple[flint.fmpz_mat, int]] = OrderedDict()
+
+    @staticmethod
+    def _integer_row(row: tuple[Fraction, ...]) -> Row:
+        common = lcm(*(f.denominator for f in row))
+        return tuple(int(f * common) for f in row)
+
+    @cached_property
+    def _chart(self) -> tuple[flint.fmpz_mat, int]:
+        rows = [[*b, o] for b, o in zip(self._basis, self._origin, strict=True)]
+        common = lcm(*(f.denominator for r in rows for f in r))
+        return flint.fmpz_mat(len(rows), self.d + 1, [int(f * common) for r in rows for f in r]), common
+
+    def step(self, number: int) -> _ExactStep:
+        if number not in self._steps:
+            s = self.program.steps[number]
+            self._steps[number] = _ExactStep(s.affine, s.activation)
+        return self._steps[number]
+
+    def preactivation(self, number: int, words: list[NDArray[np.uint64]]) -> tuple[flint.fmpz_mat, int]:
+        """Rows (A | b) of step `number` on the cell with pattern `words` (one array per earlier step), times a positive integer."""
+        key = (number, b"".join(w.tobytes() for w in words[:number]))
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        if number == 0:
+            columns, scale = self._chart
+        else:
+            columns, scale = self._activated(number - 1, words)
+        result = self._apply(self.step(number), columns, scale)
+        self._cache[key] = result
+        if len(self._cache) > _CACHED_CELLS:
+            self._cache.popitem(last=False)
+        return result
+
+    def _activated(self, number: int, words: list[NDArray[np.uint64]]) -> tuple[flint.fmpz_mat, int]:
+        rows, scale = self.preactivation(number, words)
+        step = self.step(number)
+        pieces = cell_pieces(step.activation, words[number]).tolist()
+        table = rows.table()
+        entries: list[int] = []
+        zero = [0] * (self.d + 1)
+        for i, (piece, kind) in enumerate(zip(pieces, step.kind, strict=True)):
+            slope = step.slopes[kind][piece]
+            intercept = step.intercepts[kind][piece]
+            row = table[i]
+            if slope == 0:
+                new = zero
+            elif slope == 1:
+                new = row
+            else:
+                new = [slope * x for x in row]
+            if intercept:
+                new = [*new[: self.d], new[self.d] + intercept * scale]
+            entries.extend(new)
+        return flint.fmpz_mat(len(pieces), self.d + 1, entries), scale * step.denominator
+
+    def _apply(self, step: _ExactStep, columns: flint.fmpz_mat, scale: int) -> tuple[flint.fmpz_mat, int]:
+        product = step.weight * columns
+        for i, b in enumerate(step.bias):
+            if b:
+                product[i, self.d] += b * scale
+        return product, scale * step.scale
+
+    def output(self, affine: Affine | None, words: list[NDArray[np.uint64]]) -> tuple[flint.fmpz_mat, int]:
+        """Columns (A | b) of the network's output on a cell and their positive denominator.
+
+        `affine` is the map after the last step, None if the network ends in units.
+        """
+        last = len(self.program.steps)
+        columns, scale = self._activated(last - 1, words) if last else self._chart
+        if affine is None:
+            return columns, scale
+        return self._apply(_ExactStep(affine, Activation.uniform(Unit.identity(), affine.n_outputs)), columns, scale)
+
+    def row(self, label: int, words: list[NDArray[np.uint64]]) -> Row:
+        """Integer row of a hyperplane label, or of the domain's facet -1 - label, positive multiple of z - threshold."""
+        if label < 0:
+            return self._facets[-1 - label]
+        number = int(self.program.label_step[label])
+        rows, scale = self.preactivation(number, words)
+        step = self.step(number)
+        k = label - self.program.steps[number].label0
+        i = int(step.activation.hyperplane_neuron[k])
+        row = [int(rows[i, c]) * step.threshold_scale for c in range(self.d + 1)]
+        row[self.d] -= step.threshold[k] * scale
+        return tuple(row)
+
+    def vertex(self, labels: tuple[int, ...], words: list[NDArray[np.uint64]]) -> Row:
+        """Homogeneous coordinates (X_1, ..., X_d, W), W > 0, of the crossing of d rows of one cell."""
+        rows = [self.row(label, words) for label in labels]
+        if self.d == 1:
+            (a, c) = rows[0]
+            point: Row = (-c, a)
+        else:
+            (a1, a2, a3), (b1, b2, b3) = rows
+            point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
+        if point[-1] < 0:
+            point = tuple(-x for x in point)
+        if point[-1] == 0:
+            raise AssertionError("edges that meet in a vertex cannot be parallel")
+        return point
+
+    def sign(self, label: int, at: Row, words: list[NDArray[np.uint64]]) -> int:
+        """Sign of z - threshold of a hyperplane at a point given in homogeneous coordinates."""
+        value = sum(r * x for r, x in zip(self.row(label, words), at, strict=True))
+        return (value > 0) - (value < 0)

@@ -1,0 +1,221 @@
+"""Enumeration over two-dimensional domains: drives the polygon kernels layer by layer over blocks of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.kernels import bounds, plane, rows
+
+from .blocks import Arena, Block, Divider, Outcome, joined, part_ranges, refined
+from .exact import ExactCells
+from .program import Program, Step
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def make_cut(step: Step, following: Step | None) -> plane.Cut:
+    """What the kernels need of a layer and of the one after it."""
+    a = step.activation
+    n = a.n_neurons
+    return plane.Cut(
+        neuron=np.array(a.hyperplane_neuron),
+        threshold=step.threshold,
+        start=np.searchsorted(a.hyperplane_neuron, np.arange(n + 1)).astype(np.int64),
+        piece=np.array(a.piece_offset),
+        slope=np.array(a.slope),
+        intercept=step.intercept,
+        is_relu=step.is_relu,
+        weight_t=np.zeros((n, 0)) if following is None else following.weight_t,
+        bias=np.zeros(0) if following is None else following.bias,
+        label0=step.label0,
+    )
+
+
+class Plane:
+    """Enumerates the cells of a program over one convex polygon.
+
+    Parameters
+    ----------
+    program : Program
+    exact : ExactCells
+    keep : bool
+        Whether the complex is wanted, or only the counts.
+    """
+
+    def __init__(self, program: Program, exact: ExactCells, *, keep: bool) -> None:
+        self.program = program
+        self.exact = exact
+        self.keep = keep
+        self.cuts = [make_cut(a, b) for a, b in zip(program.steps, [*program.steps[1:], None], strict=True)]
+        self._arenas: list[Arena] = []
+
+    def run(self, block: Block, number: int) -> Outcome:
+        """Take a block through the steps from `number` on, divided where it is large."""
+        outcome = Outcome(np.zeros(len(self.program.steps), np.int64))
+        while number < len(self.program.steps):
+            block = self.advance(block, number, outcome)
+            outcome.per_step[number] = block.n_cells
+            number += 1
+            if number < len(self.program.steps):
+                ranges = part_ranges(block)
+                if len(ranges) > 1:
+                    return self.run_parts(block, ranges, number, outcome)
+        return refined(block, outcome) if self.keep else outcome
+
+    def run_parts(self, block: Block, ranges: list[tuple[int, int]], number: int, outcome: Outcome) -> Outcome:
+        """Take the parts of a block through the remaining steps and join them."""
+        divider = Divider(block)
+        parts: list[Block] = []
+        outcomes: list[Outcome] = []
+        for first, last in ranges:
+            arena = self._arenas.pop() if self._arenas else Arena()
+            part = divider.part(first, last, arena)
+            outcomes.append(self.run(part, number))
+            parts.append(part)
+            self._arenas.append(arena)
+        for o in outcomes:
+            outcome.per_step += o.per_step
+            outcome.signs += o.signs
+            outcome.exact_signs += o.exact_signs
+        return joined(block, parts, outcomes, outcome) if self.keep else outcome
+
+    def advance(self, block: Block, number: int, outcome: Outcome) -> Block:
+        """Split a block's cells by one step's hyperplanes and evaluate the next step's rows."""
+        step = self.program.steps[number]
+        following = self.program.steps[number + 1] if number + 1 < len(self.program.steps) else None
+        cut = self.cuts[number]
+        v, e, c = block.used
+        m = len(cut.neuron)
+        words = (m + 63) // 64
+        arena = block.arena
+        if m:
+            arena.reserve(3 * v + 256, 3 * e + 512, 3 * c + 256, block.used)
+        mesh = arena.mesh(block.width, len(cut.bias), words, used=v)
+        self.classify(mesh, cut, block, number, outcome)
+        if following is not None:
+            h = arena.rows("h", block.width)[:v]
+            rows.activate(mesh, cut, v, step.activation.lipschitz, following.norms[bounds.GAMMA], h)
+            np.matmul(h, following.weight_t, out=mesh.z_next[:v])
+            mesh.z_next[:v] += following.bias
+        state = np.zeros(plane.STATE_ENTRIES, np.int64)
+        state[: plane.CURSOR] = block.used
+        if m:
+            plane.restart(mesh, c, v)
+            mesh = self.split(mesh, cut, state, block, outcome)
+            v, e, c = (int(q) for q in state[: plane.CURSOR])
+            pattern = np.empty((c, words), np.uint64)
+            root = np.empty(c, np.int32)
+            plane.collect(mesh, 0, c, arena.first_new, root, pattern)
+            arena.swap_first()
+            patterns = [p[root] for p in block.patterns] + [pattern]
+        else:
+            patterns = [*block.patterns, np.empty((c, 0), np.uint64)]
+        if following is not None:
+            rows.advance(mesh, cut, v, e, step.activation.lipschitz, following.norms)
+        arena.swap_rows()
+        return Block(arena, v, e, c, len(cut.bias), patterns, block.outer, block.source, block.source_vertex)
+
+    def classify(self, mesh: plane.Mesh, cut: plane.Cut, block: Block, number: int, outcome: Outcome) -> None:
+        """Prove the signs of all rows, from their values or else exactly."""
+        v = block.n_vertices
+        plain = self.program.steps[number].plain
+        room = 256
+        while True:
+            open_v = np.empty(room, np.int64)
+            open_k = np.empty(room, np.int64)
+            count = rows.classify(mesh, v, cut.neuron, cut.threshold, plain, open_v, open_k)
+            if count <= room:
+                break
+            room = count
+        outcome.signs += v * len(cut.neuron)
+        if count:
+            signs = self.settle(mesh, block, cut, open_v[:count], open_k[:count])
+            outcome.exact_signs += count
+            rows.put_signs(mesh, cut, open_v[:count], open_k[:count], signs)
+
+    def settle(self, mesh: plane.Mesh, block: Block, cut: plane.Cut, open_v: Ints, open_k: Ints) -> Ints:
+        """Exact signs of hyperplanes at vertices, each vertex as a corner of one of its cells."""
+        half = np.empty(block.n_vertices, np.int32)
+        cell = np.empty(block.n_vertices, np.int32)
+        plane.corners(mesh, block.n_cells, half, cell)
+        signs = np.empty(len(open_v), np.int64)
+        last = -1
+        for q, (v, k) in enumerate(zip(open_v.tolist(), open_k.tolist(), strict=True)):
+            if v != last:
+                h = half[v]
+                labels = (int(mesh.label[h >> 1]), int(mesh.label[mesh.before[h] >> 1]))
+                words = [p[cell[v]] for p in block.patterns]
+                at = self.exact.vertex(labels, words)
+                last = v
+            signs[q] = self.exact.sign(cut.label0 + k, at, words)
+        return signs
+
+    def split(self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, outcome: Outcome) -> plane.Mesh:
+        """Split the cells, giving room and exact signs when the kernel asks for them."""
+        words = mesh.positive.shape[1]
+        answers = np.zeros((3, words), np.uint64)
+        asked = np.empty(64 * words, np.int64)
+        while (status := plane.split_cells(mesh, cut, state, answers, asked)) != plane.DONE:
+            if status == plane.NEED_ROOM:
+                v, e, c = (int(q) for q in state[: plane.CURSOR])
+                block.arena.reserve(2 * v + 256, 2 * e + 512, 2 * c + 256, (v, e, c))
+                mesh = block.arena.mesh(block.width, len(cut.bias), words, used=v, used_next=v)
+            elif status == plane.NEED_SIGNS:
+                self.answer(mesh, cut, state, block, answers, asked)
+                outcome.exact_signs += int(state[plane.N_ASKED])
+            else:
+                raise AssertionError("proven signs contradict convexity")
+        outcome.signs += int(state[plane.N_SIGNS])
+        return mesh
+
+    def answer(
+        self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, answers: NDArray[np.uint64], asked: Ints
+    ) -> None:
+        """Exact signs where the kernel is about to put a vertex."""
+        cell = mesh.root[state[plane.CURSOR]]
+        words = [p[cell] for p in block.patterns]
+        edge = int(state[plane.ASKED_HALF]) >> 1
+        at = self.exact.vertex((int(mesh.label[edge]), cut.label0 + int(state[plane.ASKED_PLANE])), words)
+        answers[:] = 0
+        for k in asked[: state[plane.N_ASKED]].tolist():
+            sign = self.exact.sign(cut.label0 + k, at, words)
+            bit = np.uint64(1 << (k & 63))
+            answers[2, k >> 6] |= bit
+            if sign:
+                answers[0 if sign > 0 else 1, k >> 6] |= bit
+        state[plane.ANSWERED] = 1
+
+
+def start_block(program: Program, corners: Floats, error: Floats) -> Block:
+    """One cell with the given corners, counter-clockwise; facet i joins corners i and i + 1."""
+    n = len(corners)
+    step = program.steps[0]
+    arena = Arena()
+    arena.reserve(n, n, 1)
+    mesh = arena.mesh(len(step.bias), 0, 0)
+    e = np.arange(n, dtype=np.int32)
+    mesh.origin[0 : 2 * n : 2], mesh.origin[1 : 2 * n : 2] = e, np.roll(e, -1)
+    mesh.after[0 : 2 * n : 2], mesh.before[0 : 2 * n : 2] = 2 * np.roll(e, -1), 2 * np.roll(e, 1)
+    mesh.after[1 : 2 * n : 2] = mesh.before[1 : 2 * n : 2] = 2 * e + 1
+    mesh.label[:n] = -1 - e
+    mesh.edge[:n] = 0.0
+    mesh.first[0] = 0
+    mesh.x[:n] = corners
+    mesh.z[:n] = corners @ step.weight_t + step.bias
+    vertex, norms = mesh.vertex[:n], step.norms
+    vertex[:] = 0.0
+    size = np.sqrt(1 + np.sum(corners**2, axis=1)) * bounds.SLACK
+    rounding = norms[bounds.GAMMA] * size + bounds.TINY
+    vertex[:, bounds.ETA2] = norms[bounds.RBF] * rounding
+    vertex[:, bounds.ETAI] = norms[bounds.RB] * rounding
+    vertex[:, bounds.S2] = norms[bounds.SW] * error
+    vertex[:, bounds.SI] = norms[bounds.RW] * error
+    vertex[:, bounds.ERR] = (vertex[:, bounds.ETAI] + vertex[:, bounds.SI]) * bounds.SLACK
+    vertex[:, bounds.ZN] = norms[bounds.SW] * size + norms[bounds.BN]
+    vertex[:, bounds.DX] = error
+    nothing = np.empty(0, np.int32)
+    return Block(arena, n, n, 1, len(step.bias), [], 2 * e + 1, nothing, nothing)

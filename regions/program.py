@@ -1,0 +1,178 @@
+"""A network made ready for the kernels: rows scaled by powers of two, norms with proofs, hyperplanes numbered through all layers.
+
+Scaling neuron i by 2^-e changes its weights, bias, breakpoints and intercepts, and the next layer's column by 2^e: the same network in real
+arithmetic, and the same floats, since only exponents change. Where an entry would leave the range of normal numbers its row is left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .network import Activation, Affine, Network, Unit
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_SQUARINGS = 3
+
+
+def _frobenius(matrix: Floats) -> float:
+    return float(np.sqrt(np.sum(matrix * matrix))) * (1 + 1e-9)
+
+
+def _symmetric_norm(matrix: Floats, squarings: int) -> float:
+    """Upper bound of the spectral norm of a symmetric matrix: |M|_2^2 <= |fl(M M)|_2 + gamma_n |M|_F^2, then Frobenius."""
+    size = _frobenius(matrix)
+    if squarings == 0 or size == 0.0 or not np.isfinite(size):
+        return size
+    scaled = matrix * 2.0 ** -np.ceil(np.log2(size))
+    error = 2 * (len(matrix) + 2) * 2.0**-53
+    return float(np.sqrt(_symmetric_norm(scaled @ scaled, squarings - 1) + error)) * 2.0 ** np.ceil(np.log2(size)) * (1 + 1e-9)
+
+
+def spectral_bound(matrix: Floats) -> float:
+    """A proven upper bound of the spectral norm, at most about m^(1/32) too large, m the smaller side; cost O(m^2 max(m, n))."""
+    size = _frobenius(matrix)
+    if size == 0.0 or not 1e-100 < size < 1e100:
+        return size
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    gram = wide @ wide.T
+    gram = (gram + gram.T) / 2
+    error = 2 * (wide.shape[1] + 4) * 2.0**-53 * size * size
+    return min(size, float(np.sqrt(_symmetric_norm(gram, _SQUARINGS) + error)) * (1 + 1e-9))
+
+
+def _norms(weight: Floats, bias: Floats) -> Floats:
+    """RW, RB, SW, RBF, GAMMA, BN of kernels.bounds."""
+    rows = np.sum(weight * weight, axis=1)
+    rows_b = rows + bias * bias
+    n = weight.shape[1] + 4
+    unit = 2.0**-53
+    values = [
+        np.sqrt(rows.max(initial=0.0)),
+        np.sqrt(rows_b.max(initial=0.0)),
+        spectral_bound(weight),
+        np.sqrt(rows_b.sum()),
+        n * unit / (1 - n * unit),
+        np.sqrt(np.sum(bias * bias)),
+    ]
+    return np.array(values) * (1 + 1e-9)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One affine map with the units after it, scaled; `exponent[i]` is the power of two taken out of neuron i."""
+
+    affine: Affine
+    activation: Activation
+    is_relu: bool
+    has_units: bool  # False: an affine map that another one follows directly
+    exponent: Ints
+    label0: int
+    weight_t: Floats  # (n_in, n_out), scaled
+    bias: Floats
+    norms: Floats
+    threshold: Floats  # (m,) scaled
+    intercept: Floats  # (pieces,) scaled
+    intercept_low: Floats
+    plain: bool  # hyperplane k is z[k] = 0
+
+
+@dataclass(frozen=True)
+class Program:
+    """The chain of steps a network's cells are made by; the output map is not part of it unless units follow."""
+
+    steps: tuple[Step, ...]
+    n_hyperplanes: int
+
+    @cached_property
+    def label_step(self) -> Ints:
+        """(n_hyperplanes,) the step of each hyperplane label."""
+        return np.repeat(np.arange(len(self.steps)), [s.activation.n_hyperplanes for s in self.steps])
+
+    @cached_property
+    def label_neuron(self) -> Ints:
+        """(n_hyperplanes,) neuron of each hyperplane label, numbered through all layers that have units."""
+        parts, base = [], 0
+        for s in self.steps:
+            if s.activation.n_hyperplanes:
+                parts.append(s.activation.hyperplane_neuron + base)
+            base += s.activation.n_neurons if s.has_units else 0
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def _scaled(matrix: Floats, rows: Ints, columns: Ints | None) -> tuple[Floats, NDArray[np.bool_]]:
+    """matrix * 2^(columns - rows), and which rows came through exactly."""
+    shift = -rows[:, None] if columns is None else columns[None, :] - rows[:, None]
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(matrix, shift)
+        exact = np.all((np.ldexp(scaled, -shift) == matrix) & np.isfinite(scaled), axis=1)
+    return scaled, exact
+
+
+def _exponents(affine: Affine) -> Ints:
+    size = np.sqrt(np.sum(affine.weight * affine.weight, axis=1) + affine.bias * affine.bias)
+    usable = (size > 0) & np.isfinite(size)
+    return np.where(usable, np.frexp(np.where(usable, size, 1.0))[1], 0).astype(np.int64)
+
+
+def _step(
+    affine: Affine, units: Activation | None, label0: int, before: Ints | None, scale: bool
+) -> tuple[Step, bool]:
+    n = affine.weight.shape[0]
+    activation = Activation.uniform(Unit.identity(), n) if units is None else units
+    exponent = _exponents(affine) if scale else np.zeros(n, np.int64)
+    weight, weight_exact = _scaled(affine.weight, exponent, before)
+    bias, bias_exact = _scaled(affine.bias[:, None], exponent, None)
+    neuron = activation.hyperplane_neuron
+    threshold, threshold_exact = _scaled(activation.hyperplane_threshold[:, None], exponent[neuron], None)
+    owner = np.repeat(np.arange(n), np.diff(activation.piece_offset))
+    intercept, intercept_exact = _scaled(activation.intercept[:, None], exponent[owner], None)
+    low, _ = _scaled(activation.intercept_low[:, None], exponent[owner], None)
+    exact = bool(weight_exact.all() and bias_exact.all() and threshold_exact.all() and intercept_exact.all())
+    threshold = np.ascontiguousarray(threshold[:, 0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = _norms(weight, bias[:, 0])
+    step = Step(
+        affine=affine,
+        activation=activation,
+        is_relu=activation.is_relu,
+        has_units=units is not None,
+        exponent=exponent,
+        label0=label0,
+        weight_t=np.ascontiguousarray(weight.T),
+        bias=np.ascontiguousarray(bias[:, 0]),
+        norms=norms,
+        threshold=threshold,
+        intercept=np.ascontiguousarray(intercept[:, 0]),
+        intercept_low=np.ascontiguousarray(low[:, 0]),
+        plain=len(neuron) == n and not threshold.any() and bool(np.array_equal(neuron, np.arange(n))),
+    )
+    return step, exact
+
+
+def _build(network: Network, scale: bool) -> tuple[Program, bool]:
+    layers = network.layers
+    steps: list[Step] = []
+    label0 = 0
+    before: Ints | None = None
+    exact = True
+    for number, layer in enumerate(layers):
+        if layer.activation is None and number == len(layers) - 1:
+            break
+        step, step_exact = _step(layer.affine, layer.activation, label0, before, scale)
+        exact &= step_exact
+        steps.append(step)
+        label0 += step.activation.n_hyperplanes
+        before = step.exponent
+    return Program(tuple(steps), label0), exact
+
+
+def compile_network(network: Network) -> Program:
+    """The scaled program, or the unscaled one where scaling would not be exact."""
+    program, exact = _build(network, scale=True)
+    return program if exact else _build(network, scale=False)[0]
