@@ -32,7 +32,8 @@ XR = 9  # rounding part of DX
 OWN2 = 10  # displacement from the hyperplane that made the vertex, in the layer that made it: 2-norm, largest entry, coordinates
 OWNI = 11
 OWNX = 12
-VERTEX_COLUMNS = 13
+WEIGHT = 13  # 1, or 0 for a direction (a point at infinity): what thresholds, intercepts and biases are multiplied by
+VERTEX_COLUMNS = 14
 
 # columns of the edge table
 SIGMA2 = 0

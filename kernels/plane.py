@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ._jit import loop, scalar
 from .bounds import (
-    ALPHA, DX, ERR, ETA2, ETAI, G, NH, OWN2, OWNI, OWNX, S2, SI, SIGMA2, SIGMAI, SLACK, TINY, UNIT, XR, ZN,
+    ALPHA, DX, ERR, ETA2, ETAI, G, NH, OWN2, OWNI, OWNX, S2, SI, SIGMA2, SIGMAI, SLACK, TINY, UNIT, WEIGHT, XR, ZN,
 )
 
 Floats = NDArray[np.float64]
@@ -170,7 +170,7 @@ def unit_value(mesh: Mesh, cut: Cut, v: int, i: int) -> float:
     for k in range(cut.start[i], cut.start[i + 1]):
         if sign_at(mesh, v, k) > 0:
             p += 1
-    return cut.slope[p] * z + cut.intercept[p]
+    return cut.slope[p] * z + cut.intercept[p] * mesh.vertex[v, WEIGHT]
 
 
 @scalar
@@ -192,7 +192,7 @@ def vanishes(mesh: Mesh, cut: Cut, v: int) -> bool:
                 at_breakpoint = True
         if not at_breakpoint and cut.slope[p] != 0.0:
             return False
-        if cut.slope[p] * mesh.z[v, i] + cut.intercept[p] != 0.0:
+        if cut.slope[p] * mesh.z[v, i] + cut.intercept[p] * mesh.vertex[v, WEIGHT] != 0.0:
             return False
     return True
 
@@ -210,8 +210,9 @@ def set_zeros(mesh: Mesh, cut: Cut, v: int) -> None:
             bit = lowest_bit(zero)
             zero &= ~(np.uint64(1) << np.uint64(bit))
             i = cut.neuron[w * 64 + bit]
-            moved += abs(mesh.z[v, i] - cut.threshold[w * 64 + bit])
-            mesh.z[v, i] = cut.threshold[w * 64 + bit]
+            place = cut.threshold[w * 64 + bit] * mesh.vertex[v, WEIGHT]
+            moved += abs(mesh.z[v, i] - place)
+            mesh.z[v, i] = place
     mesh.vertex[v, ETA2] += moved
     mesh.vertex[v, ETAI] += moved
 
@@ -313,13 +314,17 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float)
             last = i
             c = (ca * unit_value(mesh, cut, a, i) + cb * unit_value(mesh, cut, b, i)) - unit_value(mesh, cut, v, i)
             kinks += 1
-            total += abs(c)
+            total += c * c
             column = cut.weight_t[i]
             for q in range(n_next):
                 row[q] -= c * column[q]
-    ends = mesh.vertex[a, NH] + mesh.vertex[b, NH]
-    mesh.vertex[v, G] = max(mesh.vertex[a, G], mesh.vertex[b, G]) + (kinks + 12) * UNIT * (ends + total)
-    mesh.vertex[v, NH] = max(mesh.vertex[a, NH], mesh.vertex[b, NH]) + total
+    # The partial sums belong to vectors whose entries lie between the interpolated activations and those at v. The interpolated ones of a
+    # ReLU are the larger ones, as it is convex.
+    size = max(mesh.vertex[a, NH], mesh.vertex[b, NH])
+    if not cut.is_relu:
+        size += np.sqrt(total) * SLACK
+    mesh.vertex[v, G] = max(mesh.vertex[a, G], mesh.vertex[b, G]) + 2.0 * (kinks + 8) * UNIT * size
+    mesh.vertex[v, NH] = size
 
 
 @scalar
@@ -380,6 +385,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words
     vv[OWNX] = min(own * length, vv[DX]) if rise > 0.0 else vv[DX]
     vv[ERR] = (vv[ETAI] + vv[SI]) * SLACK + TINY
     vv[ZN] = max(va[ZN], vb[ZN])
+    vv[WEIGHT] = 1.0
     unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, vv[ERR], answers, asked)
     if unproven > 0:
         state[ASKED_HALF] = h

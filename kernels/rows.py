@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ._jit import loop
 from .bounds import (
-    BN, ERR, ETA2, ETAI, G, GAMMA, NH, RB, RBF, RW, S2, SI, SIGMA2, SIGMAI, SLACK, SW, TINY, UNIT, ZN,
+    BN, ERR, ETA2, ETAI, G, GAMMA, NH, RB, RBF, RW, S2, SI, SIGMA2, SIGMAI, SLACK, SW, TINY, UNIT, WEIGHT, ZN,
 )
 from .plane import Cut, Mesh, set_zeros, unit_value, vanishes
 
@@ -40,7 +40,7 @@ def classify(mesh: Mesh, n: int, neuron: Ints, threshold: Floats, plain: bool, o
                     below |= np.uint64(row[k] < -e) << np.uint64(k - k0)
             else:
                 for k in range(k0, k1):
-                    value = row[neuron[k]] - threshold[k]
+                    value = row[neuron[k]] - threshold[k] * mesh.vertex[v, WEIGHT]
                     above |= np.uint64(value > e) << np.uint64(k - k0)
                     below |= np.uint64(value < -e) << np.uint64(k - k0)
             positive[v, w] = above
@@ -52,7 +52,7 @@ def classify(mesh: Mesh, n: int, neuron: Ints, threshold: Floats, plain: bool, o
             if unproven:
                 for k in range(k0, k1):
                     if (unproven >> np.uint64(k - k0)) & np.uint64(1):
-                        if e == 0.0 and row[neuron[k]] == threshold[k]:
+                        if e == 0.0 and row[neuron[k]] == threshold[k] * mesh.vertex[v, WEIGHT]:
                             continue  # an exact zero, proven
                         if count < open_v.shape[0]:
                             open_v[count] = v
@@ -107,7 +107,7 @@ def activate(mesh: Mesh, cut: Cut, n: int, lipschitz: float, gamma: float, out: 
 
 
 @loop
-def advance(mesh: Mesh, cut: Cut, n_vertices: int, n_edges: int, lipschitz: float, norms: Floats) -> None:
+def advance(mesh: Mesh, cut: Cut, n_vertices: int, lipschitz: float, norms: Floats) -> None:
     """Error bounds of z become those of the next layer's z."""
     for v in range(n_vertices):
         b = mesh.vertex[v]
@@ -125,7 +125,11 @@ def advance(mesh: Mesh, cut: Cut, n_vertices: int, n_edges: int, lipschitz: floa
         if g == 0.0 and vanishes(mesh, cut, v):
             b[ERR] = 0.0
         b[ZN] = (norms[SW] * b[NH] + norms[BN]) * SLACK + b[ETA2]
+
+@loop
+def advance_edges(edge: Floats, n_edges: int, lipschitz: float, norms: Floats) -> None:
+    """The same for the displacements of edges."""
     for e in range(n_edges):
-        s = mesh.edge[e, SIGMA2] * lipschitz * SLACK
-        mesh.edge[e, SIGMA2] = norms[SW] * s
-        mesh.edge[e, SIGMAI] = norms[RW] * s
+        s = edge[e, SIGMA2] * lipschitz * SLACK
+        edge[e, SIGMA2] = norms[SW] * s
+        edge[e, SIGMAI] = norms[RW] * s

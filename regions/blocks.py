@@ -8,6 +8,7 @@ workers. Parts that share an edge have cut it into the same pieces, which is how
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,15 @@ class Arena:
         return self._arrays["first_new"]
 
 
+@dataclass(frozen=True)
+class Seam:
+    """How a part was attached to the block that it was taken from."""
+
+    outer: Index  # half-edges along its outside
+    source: Index  # edge of the block that each of its edges copies
+    source_vertex: Index  # likewise for vertices
+
+
 @dataclass
 class Block:
     """Cells that are refined together, in an arena."""
@@ -112,9 +122,7 @@ class Block:
     n_cells: int
     width: int  # entries of a row: neurons of the step to come
     patterns: list[Words]  # one (n_cells, words) array per finished step
-    outer: Index  # half-edges along the block's outside when it was made
-    source: Index  # (edges when it was made,) edge of the block that it was cut from
-    source_vertex: Index
+    seam: Seam
 
     @property
     def used(self) -> tuple[int, int, int]:
@@ -164,20 +172,22 @@ class Divider:
         self.block = block
         self._edge_map = np.full(block.n_edges, -1, np.int32)
         self._vertex_map = np.full(block.n_vertices, -1, np.int32)
+        self._lock = Lock()
 
     def part(self, first: int, last: int, arena: Arena) -> Block:
         """Copy cells first <= c < last into an arena."""
         block, mesh = self.block, self.block.mesh()
-        v, e = kernels.count_part(mesh, first, last, self._edge_map, self._vertex_map)
-        arena.reserve(v, e, last - first)
-        part = arena.mesh(block.width, 0, 0)
-        source = np.empty(e, np.int32)
-        source_vertex = np.empty(v, np.int32)
-        kernels.copy_part(mesh, first, last, self._edge_map, self._vertex_map, part, source, source_vertex)
+        with self._lock:
+            v, e = kernels.count_part(mesh, first, last, self._edge_map, self._vertex_map)
+            arena.reserve(v, e, last - first)
+            part = arena.mesh(block.width, 0, 0)
+            source = np.empty(e, np.int32)
+            source_vertex = np.empty(v, np.int32)
+            kernels.copy_part(mesh, first, last, self._edge_map, self._vertex_map, part, source, source_vertex)
         half = np.arange(2 * e, dtype=np.int32)
         outer = half[part.after[: 2 * e] == half]
         patterns = [p[first:last] for p in block.patterns]
-        return Block(arena, v, e, last - first, block.width, patterns, outer, source, source_vertex)
+        return Block(arena, v, e, last - first, block.width, patterns, Seam(outer, source, source_vertex))
 
 
 def refined(block: Block, outcome: Outcome) -> Outcome:
@@ -193,8 +203,8 @@ def refined(block: Block, outcome: Outcome) -> Outcome:
     outcome.ends = mesh.origin[: 2 * e].reshape(e, 2).copy()
     outcome.label = mesh.label[:e].copy()
     outcome.patterns = block.patterns
-    outcome.start = np.arange(len(block.source_vertex))
-    outcome.ring_offsets, outcome.ring_edges = _rings(mesh, block.outer)
+    outcome.start = np.arange(len(block.seam.source_vertex))
+    outcome.ring_offsets, outcome.ring_edges = _rings(mesh, block.seam.outer)
     return outcome
 
 
@@ -220,7 +230,7 @@ def _stacked(arrays: list[NDArray[Any]], counts: list[int]) -> tuple[NDArray[Any
     return np.concatenate([*parts, base[-1:]]), base
 
 
-def joined(block: Block, parts: list[Block], outcomes: list[Outcome], outcome: Outcome) -> Outcome:
+def joined(block: Block, parts: list[Seam], outcomes: list[Outcome], outcome: Outcome) -> Outcome:
     """Join the refined parts of a block into one complex, each shared edge and vertex once."""
     vertex_base = np.concatenate([[0], np.cumsum([len(o.x) for o in outcomes])]).astype(np.int64)
     edge_base = np.concatenate([[0], np.cumsum([len(o.label) for o in outcomes])]).astype(np.int64)
@@ -258,11 +268,11 @@ def joined(block: Block, parts: list[Block], outcomes: list[Outcome], outcome: O
     outcome.ends = new_vertex[ends[edge_kept_mask]].astype(np.int32)
     outcome.label = np.concatenate([o.label for o in outcomes])[edge_kept_mask]
     outcome.patterns = [np.concatenate(p) for p in zip(*(o.patterns for o in outcomes), strict=True)]
-    outcome.start = new_vertex[owner[: len(block.source_vertex)]]
+    outcome.start = new_vertex[owner[: len(block.seam.source_vertex)]]
     # the block's own outer edges: the pieces of their pieces
     place = np.full(block.n_edges, -1, np.int64)
     place[source[order[::-1]]] = order[::-1]
-    piece_offsets, pieces = _rings(block.mesh(), block.outer)
+    piece_offsets, pieces = _rings(block.mesh(), block.seam.outer)
     at = place[pieces]
     outcome.ring_edges = new_edge[ring_edges[_ranges(ring_offsets[at], lengths[at])]].astype(np.int32)
     outcome.ring_offsets = np.concatenate([[0], np.cumsum(lengths[at])])[piece_offsets].astype(np.int64)

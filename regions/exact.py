@@ -87,6 +87,7 @@ class ExactCells:
         self.d = len(basis[0])
         self._origin = origin
         self._basis = basis
+        self.facet_fractions = facets
         self._facets = [self._integer_row(f) for f in facets]
         self._steps: dict[int, _ExactStep] = {}
         self._cache: OrderedDict[tuple[int, bytes], tuple[flint.fmpz_mat, int]] = OrderedDict()
@@ -164,10 +165,14 @@ class ExactCells:
             return columns, scale
         return self._apply(_ExactStep(affine, Activation.uniform(Unit.identity(), affine.n_outputs)), columns, scale)
 
+    def facet(self, number: int) -> Row:
+        """Integer row of a facet of the domain."""
+        return self._facets[number]
+
     def row(self, label: int, words: list[NDArray[np.uint64]]) -> Row:
         """Integer row of a hyperplane label, or of the domain's facet -1 - label, positive multiple of z - threshold."""
         if label < 0:
-            return self._facets[-1 - label]
+            return self.facet(-1 - label)
         number = int(self.program.label_step[label])
         rows, scale = self.preactivation(number, words)
         step = self.step(number)
@@ -178,7 +183,7 @@ class ExactCells:
         return tuple(row)
 
     def vertex(self, labels: tuple[int, ...], words: list[NDArray[np.uint64]]) -> Row:
-        """Homogeneous coordinates (X_1, ..., X_d, W), W > 0, of the crossing of d rows of one cell."""
+        """Homogeneous coordinates (X_1, ..., X_d, W) of the crossing of d rows of one cell; W > 0, or W = 0 for an end at infinity."""
         rows = [self.row(label, words) for label in labels]
         if self.d == 1:
             (a, c) = rows[0]
@@ -188,8 +193,6 @@ class ExactCells:
             point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
         if point[-1] < 0:
             point = tuple(-x for x in point)
-        if point[-1] == 0:
-            raise AssertionError("edges that meet in a vertex cannot be parallel")
         return point
 
     def sign(self, label: int, at: Row, words: list[NDArray[np.uint64]]) -> int:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, plane, rows
 
-from .blocks import Arena, Block, Divider, Outcome, joined, part_ranges, refined
-from .exact import ExactCells
+from .blocks import Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
+from .budget import Budget, Workers
+from .domain.chart import PlaneChart
 from .program import Program, Step
+from .settle import Settler
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,47 +44,68 @@ class Plane:
     Parameters
     ----------
     program : Program
-    exact : ExactCells
+    settler : Settler
     keep : bool
         Whether the complex is wanted, or only the counts.
+    budget : Budget
     """
 
-    def __init__(self, program: Program, exact: ExactCells, *, keep: bool) -> None:
+    def __init__(self, program: Program, settler: Settler, *, keep: bool, budget: Budget) -> None:
         self.program = program
-        self.exact = exact
+        self.settler = settler
         self.keep = keep
+        self.budget = budget
         self.cuts = [make_cut(a, b) for a, b in zip(program.steps, [*program.steps[1:], None], strict=True)]
         self._arenas: list[Arena] = []
 
-    def run(self, block: Block, number: int) -> Outcome:
+    def run(self, block: Block, number: int, workers: Workers | None = None) -> Outcome:
         """Take a block through the steps from `number` on, divided where it is large."""
         outcome = Outcome(np.zeros(len(self.program.steps), np.int64))
         while number < len(self.program.steps):
+            self.budget.check()
             block = self.advance(block, number, outcome)
             outcome.per_step[number] = block.n_cells
+            self.budget.spend(number, block.n_cells)
             number += 1
             if number < len(self.program.steps):
                 ranges = part_ranges(block)
                 if len(ranges) > 1:
-                    return self.run_parts(block, ranges, number, outcome)
+                    return self.run_parts(block, ranges, number, outcome, workers)
         return refined(block, outcome) if self.keep else outcome
 
-    def run_parts(self, block: Block, ranges: list[tuple[int, int]], number: int, outcome: Outcome) -> Outcome:
+    def run_parts(
+        self, block: Block, ranges: list[tuple[int, int]], number: int, outcome: Outcome, workers: Workers | None
+    ) -> Outcome:
         """Take the parts of a block through the remaining steps and join them."""
         divider = Divider(block)
-        parts: list[Block] = []
-        outcomes: list[Outcome] = []
-        for first, last in ranges:
+        if workers is not None and workers.remote:
+            # other processes get a copy of their part and a part of the program's state
+            copies = [divider.part(first, last, Arena()) for first, last in ranges]
+            outcomes = workers.map(partial(_run_copy, self, number), copies)
+            return self.gathered(block, [p.seam for p in copies], outcomes, outcome)
+
+        def task(cells: tuple[int, int]) -> tuple[Seam, Outcome]:
             arena = self._arenas.pop() if self._arenas else Arena()
-            part = divider.part(first, last, arena)
-            outcomes.append(self.run(part, number))
-            parts.append(part)
+            part = divider.part(*cells, arena)
+            result = part.seam, self.run(part, number)
             self._arenas.append(arena)
-        for o in outcomes:
+            return result
+
+        done = [task(cells) for cells in ranges] if workers is None else workers.map(task, ranges)
+        return self.gathered(block, [seam for seam, _ in done], [o for _, o in done], outcome)
+
+    def gathered(self, block: Block, seams: list[Seam], parts: list[Outcome], outcome: Outcome) -> Outcome:
+        """Add up the parts of a block and join them."""
+        for o in parts:
             outcome.per_step += o.per_step
             outcome.signs += o.signs
+            outcome.double_signs += o.double_signs
             outcome.exact_signs += o.exact_signs
-        return joined(block, parts, outcomes, outcome) if self.keep else outcome
+        return joined(block, seams, parts, outcome) if self.keep else outcome
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Buffers stay behind."""
+        return {**self.__dict__, "_arenas": []}
 
     def advance(self, block: Block, number: int, outcome: Outcome) -> Block:
         """Split a block's cells by one step's hyperplanes and evaluate the next step's rows."""
@@ -115,9 +139,10 @@ class Plane:
         else:
             patterns = [*block.patterns, np.empty((c, 0), np.uint64)]
         if following is not None:
-            rows.advance(mesh, cut, v, e, step.activation.lipschitz, following.norms)
+            rows.advance(mesh, cut, v, step.activation.lipschitz, following.norms)
+            rows.advance_edges(mesh.edge, e, step.activation.lipschitz, following.norms)
         arena.swap_rows()
-        return Block(arena, v, e, c, len(cut.bias), patterns, block.outer, block.source, block.source_vertex)
+        return Block(arena, v, e, c, len(cut.bias), patterns, block.seam)
 
     def classify(self, mesh: plane.Mesh, cut: plane.Cut, block: Block, number: int, outcome: Outcome) -> None:
         """Prove the signs of all rows, from their values or else exactly."""
@@ -133,25 +158,26 @@ class Plane:
             room = count
         outcome.signs += v * len(cut.neuron)
         if count:
-            signs = self.settle(mesh, block, cut, open_v[:count], open_k[:count])
-            outcome.exact_signs += count
+            signs = self.settle(mesh, block, cut, open_v[:count], open_k[:count], outcome)
             rows.put_signs(mesh, cut, open_v[:count], open_k[:count], signs)
 
-    def settle(self, mesh: plane.Mesh, block: Block, cut: plane.Cut, open_v: Ints, open_k: Ints) -> Ints:
+    def settle(
+        self, mesh: plane.Mesh, block: Block, cut: plane.Cut, open_v: Ints, open_k: Ints, outcome: Outcome
+    ) -> Ints:
         """Exact signs of hyperplanes at vertices, each vertex as a corner of one of its cells."""
         half = np.empty(block.n_vertices, np.int32)
         cell = np.empty(block.n_vertices, np.int32)
         plane.corners(mesh, block.n_cells, half, cell)
         signs = np.empty(len(open_v), np.int64)
-        last = -1
-        for q, (v, k) in enumerate(zip(open_v.tolist(), open_k.tolist(), strict=True)):
-            if v != last:
-                h = half[v]
-                labels = (int(mesh.label[h >> 1]), int(mesh.label[mesh.before[h] >> 1]))
-                words = [p[cell[v]] for p in block.patterns]
-                at = self.exact.vertex(labels, words)
-                last = v
-            signs[q] = self.exact.sign(cut.label0 + k, at, words)
+        starts = np.flatnonzero(np.diff(open_v, prepend=-1))
+        for first, last in zip(starts, [*starts[1:], len(open_v)], strict=True):
+            v = open_v[first]
+            h = half[v]
+            labels = (int(mesh.label[h >> 1]), int(mesh.label[mesh.before[h] >> 1]))
+            words = [p[cell[v]] for p in block.patterns]
+            signs[first:last], n_exact = self.settler.signs(labels, (cut.label0 + open_k[first:last]).tolist(), words)
+            outcome.exact_signs += n_exact
+        outcome.double_signs += len(open_v)
         return signs
 
     def split(self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, outcome: Outcome) -> plane.Mesh:
@@ -165,38 +191,48 @@ class Plane:
                 block.arena.reserve(2 * v + 256, 2 * e + 512, 2 * c + 256, (v, e, c))
                 mesh = block.arena.mesh(block.width, len(cut.bias), words, used=v, used_next=v)
             elif status == plane.NEED_SIGNS:
-                self.answer(mesh, cut, state, block, answers, asked)
-                outcome.exact_signs += int(state[plane.N_ASKED])
+                self.answer(mesh, cut, state, block, answers, asked, outcome)
             else:
                 raise AssertionError("proven signs contradict convexity")
         outcome.signs += int(state[plane.N_SIGNS])
         return mesh
 
     def answer(
-        self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, answers: NDArray[np.uint64], asked: Ints
-    ) -> None:
-        """Exact signs where the kernel is about to put a vertex."""
+        self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, answers: NDArray[np.uint64], asked: Ints,
+        outcome: Outcome,
+    ) -> None:  # fmt: skip
+        """Certain signs where the kernel is about to put a vertex."""
         cell = mesh.root[state[plane.CURSOR]]
         words = [p[cell] for p in block.patterns]
         edge = int(state[plane.ASKED_HALF]) >> 1
-        at = self.exact.vertex((int(mesh.label[edge]), cut.label0 + int(state[plane.ASKED_PLANE])), words)
+        at = (int(mesh.label[edge]), cut.label0 + int(state[plane.ASKED_PLANE]))
+        planes = asked[: state[plane.N_ASKED]].tolist()
+        signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words)
         answers[:] = 0
-        for k in asked[: state[plane.N_ASKED]].tolist():
-            sign = self.exact.sign(cut.label0 + k, at, words)
+        for k, sign in zip(planes, signs, strict=True):
             bit = np.uint64(1 << (k & 63))
             answers[2, k >> 6] |= bit
             if sign:
                 answers[0 if sign > 0 else 1, k >> 6] |= bit
         state[plane.ANSWERED] = 1
+        outcome.signs += len(planes)
+        outcome.double_signs += len(planes)
+        outcome.exact_signs += n_exact
 
 
-def start_block(program: Program, corners: Floats, error: Floats) -> Block:
-    """One cell with the given corners, counter-clockwise; facet i joins corners i and i + 1."""
-    n = len(corners)
-    step = program.steps[0]
+def _run_copy(engine: Plane, number: int, part: Block) -> Outcome:
+    """Take a part through its steps in a process of its own."""
+    return engine.run(part, number)
+
+
+def start_block(program: Program, chart: PlaneChart) -> Block:
+    """One cell: the whole polygon."""
+    n = len(chart.points)
     arena = Arena()
     arena.reserve(n, n, 1)
-    mesh = arena.mesh(len(step.bias), 0, 0)
+    steps = program.steps
+    width = len(steps[0].bias) if steps else 0
+    mesh = arena.mesh(width, 0, 0)
     e = np.arange(n, dtype=np.int32)
     mesh.origin[0 : 2 * n : 2], mesh.origin[1 : 2 * n : 2] = e, np.roll(e, -1)
     mesh.after[0 : 2 * n : 2], mesh.before[0 : 2 * n : 2] = 2 * np.roll(e, -1), 2 * np.roll(e, 1)
@@ -204,18 +240,26 @@ def start_block(program: Program, corners: Floats, error: Floats) -> Block:
     mesh.label[:n] = -1 - e
     mesh.edge[:n] = 0.0
     mesh.first[0] = 0
-    mesh.x[:n] = corners
-    mesh.z[:n] = corners @ step.weight_t + step.bias
-    vertex, norms = mesh.vertex[:n], step.norms
-    vertex[:] = 0.0
-    size = np.sqrt(1 + np.sum(corners**2, axis=1)) * bounds.SLACK
+    mesh.x[:n] = chart.points
+    mesh.vertex[:n] = 0.0
+    mesh.vertex[:n, bounds.DX] = chart.error
+    mesh.vertex[:n, bounds.WEIGHT] = 1.0
+    if steps:
+        np.matmul(chart.inputs, steps[0].weight_t, out=mesh.z[:n])
+        mesh.z[:n] += steps[0].bias
+        start_bounds(mesh.vertex[:n], steps[0], chart.inputs, chart.inputs_error, chart.stretch * chart.error)
+    nothing = np.empty(0, np.int32)
+    return Block(arena, n, n, 1, width, [], Seam(2 * e + 1, nothing, nothing))
+
+
+def start_bounds(vertex: Floats, step: Step, inputs: Floats, evaluation: Floats, displacement: Floats) -> None:
+    """Error bounds of the first rows, for inputs with the given evaluation errors and displacements."""
+    norms = step.norms
+    size = np.sqrt(1 + np.sum(inputs * inputs, axis=1)) * bounds.SLACK
     rounding = norms[bounds.GAMMA] * size + bounds.TINY
-    vertex[:, bounds.ETA2] = norms[bounds.RBF] * rounding
-    vertex[:, bounds.ETAI] = norms[bounds.RB] * rounding
-    vertex[:, bounds.S2] = norms[bounds.SW] * error
-    vertex[:, bounds.SI] = norms[bounds.RW] * error
+    vertex[:, bounds.ETA2] = norms[bounds.RBF] * rounding + norms[bounds.SW] * evaluation
+    vertex[:, bounds.ETAI] = norms[bounds.RB] * rounding + norms[bounds.RW] * evaluation
+    vertex[:, bounds.S2] = norms[bounds.SW] * displacement
+    vertex[:, bounds.SI] = norms[bounds.RW] * displacement
     vertex[:, bounds.ERR] = (vertex[:, bounds.ETAI] + vertex[:, bounds.SI]) * bounds.SLACK
     vertex[:, bounds.ZN] = norms[bounds.SW] * size + norms[bounds.BN]
-    vertex[:, bounds.DX] = error
-    nothing = np.empty(0, np.int32)
-    return Block(arena, n, n, 1, len(step.bias), [], 2 * e + 1, nothing, nothing)

@@ -1,0 +1,101 @@
+"""Affine maps of single cells to about 100 bits, as unevaluated sums high + low of two floats.
+
+Used for the signs that float64 does not prove. Products are split without error by a fused multiply-add, sums by Knuth's two-sum; a dot product
+of length n then errs by less than (n + 8) 2^-100 |w| |h| (Ogita, Rump and Oishi 2005, Dot2, with room to spare).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from ._jit import loop, scalar
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+UNIT = 2.0**-100
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """The float nearest to a * b + c."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
+@scalar
+def two_sum(a: float, b: float) -> tuple[float, float]:
+    """The float nearest to a + b, and what is left."""
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+@loop
+def double_affine(weight_t: Floats, bias: Floats, high: Floats, low: Floats, out_high: Floats, out_low: Floats) -> None:
+    """Columns (A | b) after an affine map: weight @ columns, and the bias added to the last one."""
+    n = weight_t.shape[1]
+    columns = high.shape[1]
+    for i in range(n):
+        for c in range(columns):
+            out_high[i, c] = 0.0
+            out_low[i, c] = 0.0
+        out_high[i, columns - 1] = bias[i]
+    for k in range(weight_t.shape[0]):
+        for c in range(columns):
+            h = high[k, c]
+            r = low[k, c]
+            if h == 0.0:
+                continue
+            for i in range(n):
+                w = weight_t[k, i]
+                p = w * h
+                e = fma(w, h, -p)
+                a = out_high[i, c]
+                s = a + p
+                t = s - a
+                out_high[i, c] = s
+                out_low[i, c] += ((a - (s - t)) + (p - t)) + (e + w * r)
+    for i in range(n):
+        for c in range(columns):
+            s, e = two_sum(out_high[i, c], out_low[i, c])
+            out_high[i, c] = s
+            out_low[i, c] = e
+
+
+@loop
+def double_activate(
+    start: Ints, piece: Ints, slope: Floats, slope_low: Floats, intercept: Floats, intercept_low: Floats,
+    words: Words, high: Floats, low: Floats, out_high: Floats, out_low: Floats,
+) -> None:  # fmt: skip
+    """Columns after the units, each on the piece that the packed signs of the cell name."""
+    columns = high.shape[1]
+    for i in range(start.shape[0] - 1):
+        p = piece[i]
+        for k in range(start[i], start[i + 1]):
+            if (words[k >> 6] >> np.uint64(k & 63)) & np.uint64(1):
+                p += 1
+        for c in range(columns):
+            if slope[p] == 1.0 and slope_low[p] == 0.0:
+                h, r = high[i, c], low[i, c]
+            elif slope[p] == 0.0:
+                h, r = 0.0, 0.0
+            else:
+                h = slope[p] * high[i, c]
+                e = fma(slope[p], high[i, c], -h)
+                h, r = two_sum(h, e + (slope[p] * low[i, c] + slope_low[p] * high[i, c]))
+            if c == columns - 1:
+                h, e = two_sum(h, intercept[p])
+                h, r = two_sum(h, r + e + intercept_low[p])
+            out_high[i, c] = h
+            out_low[i, c] = r

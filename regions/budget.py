@@ -1,0 +1,123 @@
+"""Limits, interruption and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .errors import BudgetExceeded
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Budget:
+    """Counts cells after each step and stops all workers when there are too many, or when the caller was interrupted.
+
+    Parameters
+    ----------
+    n_steps : int
+    reported : list of int
+        The steps that count as layers.
+    max_regions : int or None
+    """
+
+    def __init__(self, n_steps: int, reported: list[int], max_regions: int | None) -> None:
+        self.max_regions = max_regions
+        self.stopped = False
+        self._reported = reported
+        self._cells = np.zeros(n_steps, np.int64)
+        self._lock = Lock()
+
+    def spend(self, step: int, cells: int) -> None:
+        """Add cells found after a step.
+
+        Raises
+        ------
+        BudgetExceeded
+            Once there are more than `max_regions`: refining never lowers the number.
+        """
+        with self._lock:
+            self._cells[step] += cells
+            if self.max_regions is not None and self._cells[step] > self.max_regions:
+                self.stopped = True
+                known = [int(self._cells[i]) for i in self._reported]
+                raise BudgetExceeded(
+                    f"max_regions must be at least the number of regions, got {self.max_regions:,}: "
+                    f"found so far after each layer: {known}"
+                )
+
+    def check(self) -> None:
+        """Stop this worker if another one, or the caller, has stopped."""
+        if self.stopped:
+            raise KeyboardInterrupt
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Locks stay behind."""
+        return {**self.__dict__, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A lock of its own."""
+        self.__dict__.update(state, _lock=Lock())
+
+
+class Workers:
+    """Maps tasks over an executor, shows progress, and stops cleanly.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor or None
+        None: in this thread.
+    budget : Budget
+    progress : bool
+        Whether to show a bar on stderr.
+    """
+
+    def __init__(self, executor: Executor | None, budget: Budget, *, progress: bool) -> None:
+        self._executor = executor
+        self._budget = budget
+        self._progress = progress
+
+    @property
+    def remote(self) -> bool:
+        """Whether tasks leave this process and have to be pickled."""
+        return self._executor is not None and not isinstance(self._executor, ThreadPoolExecutor)
+
+    def map(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+        """Results in the order of the items."""
+        bar = _bar(len(items)) if self._progress else None
+        try:
+            if self._executor is None:
+                results = []
+                for item in items:
+                    results.append(function(item))
+                    if bar is not None:
+                        bar.update()
+                return results
+            return self._gather([self._executor.submit(function, item) for item in items], bar)
+        finally:
+            if bar is not None:
+                bar.close()
+
+    def _gather(self, futures: list[Future[_R]], bar: Any) -> list[_R]:
+        try:
+            for future in as_completed(futures):
+                future.result()
+                if bar is not None:
+                    bar.update()
+            return [future.result() for future in futures]
+        except BaseException:
+            self._budget.stopped = True
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _bar(total: int) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc="regions", unit="block", leave=False)

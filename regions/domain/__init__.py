@@ -1,0 +1,10 @@
+"""Where cells are enumerated: boxes, polytopes, curves of straight pieces, and low-dimensional slices of the input space."""
+
+from .curves import Line as Line
+from .curves import Polyline as Polyline
+from .curves import Segment as Segment
+from .flat import Box as Box
+from .flat import Polytope as Polytope
+from .flat import Slice as Slice
+from .store import Domain as Domain
+from .store import domain_from_dict as domain_from_dict

@@ -1,0 +1,306 @@
+"""Segments, lines and polylines in the input space of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.errors import invalid
+from linear_regions.network.cast import exact_array, read_only
+
+from .chart import INNER_CORNER, LOWER_END, UPPER_END, AffineChart, LineChart, exact
+from .flat import _vector
+from .store import Domain
+
+Floats = NDArray[np.float64]
+
+
+class _Curve(Domain):
+    """A domain of dimension one."""
+
+    @property
+    def dim(self) -> int:
+        """One."""
+        return 1
+
+
+def _pair(first: object, second: object, names: tuple[str, str]) -> tuple[Floats, Floats]:
+    a, b = _vector(first, names[0]), _vector(second, names[1])
+    if a.shape != b.shape:
+        raise invalid(names[1], f"have shape {a.shape}, as {names[0]} has", b.shape)
+    return a, b
+
+
+@dataclass(frozen=True, eq=False)
+class Segment(_Curve):
+    """The segment x = start + t (end - start), 0 <= t <= 1; lengths are those of t.
+
+    Parameters
+    ----------
+    start, end : array_like, (n_0,)
+        Finite floats, taken exactly; different points.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes differ, a number is not finite, or the points are equal.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1.0, 0.0]], [[1.0]]], [[-0.25], [0.0]])
+    >>> len(lr.enumerate_regions(network, lr.Segment([0, 0], [1, 1])))
+    2
+    """
+
+    start: Floats
+    end: Floats
+    kind: ClassVar[str] = "segment"
+
+    def __post_init__(self) -> None:
+        start, end = _pair(self.start, self.end, ("start", "end"))
+        if np.array_equal(start, end):
+            raise invalid("end", "differ from start", "the same point")
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "end", end)
+
+    @property
+    def n_inputs(self) -> int:
+        """Dimension of the points."""
+        return len(self.start)
+
+    @property
+    def volume(self) -> Fraction:
+        """One: the length in t."""
+        return Fraction(1)
+
+    @property
+    def origin(self) -> Floats:
+        """The start."""
+        return self.start
+
+    @property
+    def basis(self) -> Floats:
+        """(n_0, 1) end - start, rounded."""
+        return (self.end - self.start)[:, None]
+
+    def line_chart(self) -> LineChart:
+        """See `Domain`."""
+        return _chain(np.stack([self.start, self.end]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Domain`."""
+        return {"kind": self.kind, "start": self.start, "end": self.end}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Segment:
+        """See `Domain`."""
+        return cls(data["start"], data["end"])
+
+    def __repr__(self) -> str:
+        """Show the dimension."""
+        return f"Segment(in {self.n_inputs}-D)"
+
+
+@dataclass(frozen=True, eq=False)
+class Line(_Curve):
+    """The whole line x = point + t direction, t any real number.
+
+    Every breakpoint is found, however far out; the first and the last cell have infinite length.
+
+    Parameters
+    ----------
+    point, direction : array_like, (n_0,)
+        Finite floats, taken exactly; the direction is not zero.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes differ, a number is not finite, or the direction is zero.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1.0], [1.0]], [[1.0, 1.0]]], [[-1e6, 3.0], [0.0]])
+    >>> len(lr.enumerate_regions(network, lr.Line([0.0], [1.0])))
+    3
+    """
+
+    point: Floats
+    direction: Floats
+    kind: ClassVar[str] = "line"
+
+    def __post_init__(self) -> None:
+        point, direction = _pair(self.point, self.direction, ("point", "direction"))
+        if not direction.any():
+            raise invalid("direction", "have an entry that is not zero", "zeros")
+        object.__setattr__(self, "point", point)
+        object.__setattr__(self, "direction", direction)
+
+    @property
+    def n_inputs(self) -> int:
+        """Dimension of the points."""
+        return len(self.point)
+
+    @property
+    def volume(self) -> None:
+        """None: infinite."""
+        return None
+
+    @property
+    def origin(self) -> Floats:
+        """The point at t = 0."""
+        return self.point
+
+    @property
+    def basis(self) -> Floats:
+        """(n_0, 1) the direction."""
+        return self.direction[:, None]
+
+    def line_chart(self) -> LineChart:
+        """See `Domain`."""
+        chart = AffineChart(exact(self.point), [[f] for f in exact(self.direction)])
+        one, zero = Fraction(1), Fraction(0)
+        return LineChart(
+            t=np.array([-np.inf, 0.0, np.inf]),
+            inputs=np.stack([-self.direction, self.point, self.direction]),
+            inputs_error=np.zeros(3),
+            weight=np.array([0.0, 1.0, 0.0]),
+            label=np.array([LOWER_END, INNER_CORNER, UPPER_END], np.int32),
+            charts=[chart, chart],
+            facets=[(zero, one), (zero, -one), (one, zero)],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Domain`."""
+        return {"kind": self.kind, "point": self.point, "direction": self.direction}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Line:
+        """See `Domain`."""
+        return cls(data["point"], data["direction"])
+
+    def __repr__(self) -> str:
+        """Show the dimension."""
+        return f"Line(in {self.n_inputs}-D)"
+
+
+@dataclass(frozen=True, eq=False)
+class Polyline(_Curve):
+    """Straight pieces from point to point; t in [i, i + 1] runs from points[i] to points[i + 1].
+
+    A cell is a maximal interval of t with one activation pattern, so a corner inside a region does not cut it. On a closed
+    polyline the first and the last cell are kept apart at t = 0.
+
+    Parameters
+    ----------
+    points : array_like, (k, n_0)
+        At least two; neighbours differ.
+    closed : bool
+        Whether a last piece leads back to points[0].
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit, a number is not finite, or neighbouring points are equal.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1.0, 0.0]], [[1.0]]], [[-0.25], [0.0]])
+    >>> len(lr.enumerate_regions(network, lr.Polyline([[0, 0], [1, 0], [1, 1]], closed=True)))
+    3
+    """
+
+    points: Floats
+    closed: bool = False
+    kind: ClassVar[str] = "polyline"
+
+    def __post_init__(self) -> None:
+        points = exact_array(self.points, "points")
+        if points.ndim != 2 or len(points) < 2 or not points.shape[1]:
+            raise invalid("points", "have shape (k, n_0) with k >= 2", points.shape)
+        if self.closed and len(points) < 3:
+            raise invalid("points", "be at least 3 for a closed polyline", len(points))
+        object.__setattr__(self, "points", read_only(points))
+        same = np.flatnonzero((np.diff(self._vertices, axis=0) == 0).all(axis=1))
+        if len(same):
+            i = int(same[0])
+            raise invalid(f"points[{(i + 1) % len(points)}]", f"differ from points[{i}]", "the same point")
+
+    @property
+    def _vertices(self) -> Floats:
+        return np.concatenate([self.points, self.points[:1]]) if self.closed else self.points
+
+    @property
+    def n_inputs(self) -> int:
+        """Dimension of the points."""
+        return int(self.points.shape[1])
+
+    @property
+    def volume(self) -> Fraction:
+        """Number of pieces: the length in t."""
+        return Fraction(len(self._vertices) - 1)
+
+    @property
+    def origin(self) -> Floats:
+        """The first point."""
+        return self.points[0]
+
+    @property
+    def basis(self) -> Floats:
+        """(n_0, 1) the first piece, rounded; the others are reached through `embed`."""
+        return (self.points[1] - self.points[0])[:, None]
+
+    def embed(self, t: object) -> Floats:
+        """Map parameters (M, 1) in [0, number of pieces] to inputs (M, n_0), in float64."""
+        place = exact_array(t, "t")
+        if place.ndim != 2 or place.shape[1] != 1:
+            raise invalid("t", "have shape (M, 1)", place.shape)
+        vertices = self._vertices
+        piece = np.clip(np.floor(place[:, 0]).astype(np.int64), 0, len(vertices) - 2)
+        part = place - piece[:, None]
+        return (1 - part) * vertices[piece] + part * vertices[piece + 1]
+
+    def line_chart(self) -> LineChart:
+        """See `Domain`."""
+        return _chain(self._vertices)
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Domain`."""
+        return {"kind": self.kind, "points": self.points, "closed": np.array(self.closed)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Polyline:
+        """See `Domain`."""
+        return cls(data["points"], bool(data["closed"]))
+
+    def __repr__(self) -> str:
+        """Show the number of points."""
+        return f"Polyline({len(self.points)} points in {self.n_inputs}-D{', closed' if self.closed else ''})"
+
+
+def _chain(vertices: Floats) -> LineChart:
+    """Pieces between consecutive points, t = i at vertex i."""
+    k = len(vertices)
+    rows = [exact(v) for v in vertices]
+    charts = []
+    for i in range(k - 1):
+        step = [b - a for a, b in zip(rows[i], rows[i + 1], strict=True)]
+        charts.append(AffineChart([a - i * s for a, s in zip(rows[i], step, strict=True)], [[s] for s in step]))
+    label = np.array([LOWER_END, *range(INNER_CORNER, INNER_CORNER - k + 2, -1), UPPER_END], np.int32)
+    order = [0, k - 1, *range(1, k - 1)]
+    return LineChart(
+        t=np.arange(k, dtype=np.float64),
+        inputs=vertices.copy(),
+        inputs_error=np.zeros(k),
+        weight=np.ones(k),
+        label=label,
+        charts=charts,
+        facets=[(Fraction(1), Fraction(-i)) for i in order],
+    )

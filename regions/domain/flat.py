@@ -1,0 +1,414 @@
+"""Boxes and polytopes, in the input space itself or in an affine slice of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.errors import invalid
+from linear_regions.network.cast import exact_array, read_only
+
+from .chart import LOWER_END, UPPER_END, AffineChart, LineChart, PlaneChart, exact, identity_chart
+from .polygon import HalfPlane, Point, polygon
+from .store import Domain
+
+Floats = NDArray[np.float64]
+
+_UNIT = 2.0**-53
+
+
+def _vector(value: object, name: str) -> Floats:
+    array = exact_array(value, name)
+    if array.ndim == 0:
+        array = array.reshape(1)
+    if array.ndim != 1 or not len(array):
+        raise invalid(name, "have shape (d,)", array.shape)
+    return read_only(array)
+
+
+def _shown(array: Floats) -> str:
+    return np.array2string(array, threshold=8, separator=", ", precision=6)
+
+
+@dataclass(frozen=True, eq=False)
+class Box(Domain):
+    """The box lower <= x <= upper.
+
+    Parameters
+    ----------
+    lower, upper : array_like, (d,)
+        Finite floats, taken exactly; lower < upper in every coordinate.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes differ, a number is not finite, or lower >= upper somewhere.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> lr.Box([-1, -1], [1, 1])
+    Box([-1., -1.], [1., 1.])
+    """
+
+    lower: Floats
+    upper: Floats
+    kind: ClassVar[str] = "box"
+
+    def __post_init__(self) -> None:
+        lower, upper = _vector(self.lower, "lower"), _vector(self.upper, "upper")
+        if lower.shape != upper.shape:
+            raise invalid("upper", f"have shape {lower.shape}, as lower has", upper.shape)
+        if not (lower < upper).all():
+            i = int(np.flatnonzero(lower >= upper)[0])
+            raise invalid(f"upper[{i}]", f"be larger than lower[{i}] = {lower[i]}", float(upper[i]))
+        object.__setattr__(self, "lower", lower)
+        object.__setattr__(self, "upper", upper)
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return len(self.lower)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of coordinates: a box is its own slice."""
+        return self.dim
+
+    @property
+    def volume(self) -> Fraction:
+        """Product of the sides, exactly."""
+        return prod((u - v for u, v in zip(exact(self.upper), exact(self.lower), strict=True)), start=Fraction(1))
+
+    @property
+    def origin(self) -> Floats:
+        """Zero."""
+        return np.zeros(self.dim)
+
+    @property
+    def basis(self) -> Floats:
+        """The identity."""
+        return np.eye(self.dim)
+
+    @property
+    def corners(self) -> tuple[list[Point], list[HalfPlane]]:
+        """Corners of a two-dimensional box and the half-planes of its sides."""
+        (x0, y0), (x1, y1) = exact(self.lower), exact(self.upper)
+        one, zero = Fraction(1), Fraction(0)
+        sides = [(zero, -one, -y0), (one, zero, x1), (zero, one, y1), (-one, zero, -x0)]
+        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)], sides
+
+    def plane_chart(self) -> PlaneChart:
+        """See `Domain`."""
+        return _plane_chart(self, *self.corners, identity_chart(2)) if self.dim == 2 else super().plane_chart()
+
+    def line_chart(self) -> LineChart:
+        """See `Domain`."""
+        return _line_chart(self, self, identity_chart(1)) if self.dim == 1 else super().line_chart()
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Domain`."""
+        return {"kind": self.kind, "lower": self.lower, "upper": self.upper}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Box:
+        """See `Domain`."""
+        return cls(data["lower"], data["upper"])
+
+    def __repr__(self) -> str:
+        """Show the bounds."""
+        return f"Box({_shown(self.lower)}, {_shown(self.upper)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Polytope(Domain):
+    """The bounded set A x <= b; two-dimensional so far.
+
+    Its corners are found in rational arithmetic; redundant and repeated inequalities are welcome.
+
+    Parameters
+    ----------
+    A : array_like, (m, 2)
+    b : array_like, (m,)
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit, a number is not finite, or the set is empty, flat or unbounded.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> triangle = lr.Polytope([[-1, 0], [0, -1], [1, 1]], [0, 0, 1])
+    >>> triangle.volume
+    Fraction(1, 2)
+    """
+
+    A: Floats
+    b: Floats
+    kind: ClassVar[str] = "polytope"
+
+    def __post_init__(self) -> None:
+        matrix, vector = exact_array(self.A, "A"), _vector(self.b, "b")
+        if matrix.ndim != 2 or matrix.shape[1] != 2:
+            raise invalid("A", "have shape (m, 2)", matrix.shape)
+        if len(vector) != len(matrix):
+            raise invalid("b", f"have shape ({len(matrix)},), a number per row of A", vector.shape)
+        object.__setattr__(self, "A", read_only(matrix))
+        object.__setattr__(self, "b", vector)
+        self.corners  # noqa: B018  raises if the set is no polygon
+
+    @cached_property
+    def corners(self) -> tuple[list[Point], list[HalfPlane]]:
+        """Corners, counter-clockwise, and the half-planes of the sides that start there."""
+        rows = [(*exact(a), Fraction(float(c))) for a, c in zip(self.A, self.b, strict=True)]
+        return polygon([(r[0], r[1], r[2]) for r in rows])
+
+    @property
+    def dim(self) -> int:
+        """Two."""
+        return 2
+
+    @property
+    def n_inputs(self) -> int:
+        """Two: a polytope is its own slice."""
+        return 2
+
+    @property
+    def volume(self) -> Fraction:
+        """The area, exactly."""
+        points = self.corners[0]
+        return sum((p[0] * q[1] - p[1] * q[0] for p, q in pairwise([*points, points[0]])), start=Fraction(0)) / 2
+
+    @property
+    def origin(self) -> Floats:
+        """Zero."""
+        return np.zeros(2)
+
+    @property
+    def basis(self) -> Floats:
+        """The identity."""
+        return np.eye(2)
+
+    def plane_chart(self) -> PlaneChart:
+        """See `Domain`."""
+        return _plane_chart(self, *self.corners, identity_chart(2))
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Domain`."""
+        return {"kind": self.kind, "A": self.A, "b": self.b}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Polytope:
+        """See `Domain`."""
+        return cls(data["A"], data["b"])
+
+    def __repr__(self) -> str:
+        """Show the number of sides."""
+        return f"Polytope({len(self.b)} inequalities, {len(self.corners[0])} sides)"
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Domain):
+    """The points x = origin + basis @ t with t in a box or polytope.
+
+    Parameters
+    ----------
+    origin : array_like, (n_0,)
+    basis : array_like, (n_0, d)
+        Linearly independent columns, taken as the exact numbers they are; lengths and areas are those of t.
+    domain : Box or Polytope of dimension d
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit, a number is not finite, or the columns are linearly dependent (decided exactly).
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> plane = lr.Slice([0, 0, 1], [[1, 0], [0, 1], [0, 0]], lr.Box([-1, -1], [1, 1]))
+    >>> plane.embed([[0.5, 0.25]])
+    array([[0.5 , 0.25, 1.  ]])
+    """
+
+    origin: Floats
+    basis: Floats
+    domain: Box | Polytope
+    kind: ClassVar[str] = "slice"
+
+    def __post_init__(self) -> None:
+        origin, basis = _vector(self.origin, "origin"), exact_array(self.basis, "basis")
+        if not isinstance(self.domain, Box | Polytope):
+            raise invalid("domain", "be a Box or a Polytope", type(self.domain).__name__)
+        shape = (len(origin), self.domain.dim)
+        if basis.shape != shape:
+            raise invalid("basis", f"have shape {shape}, a row per input and a column per slice coordinate", basis.shape)
+        if not _full_rank(basis):
+            raise invalid("basis", "have linearly independent columns", "columns that are not")
+        object.__setattr__(self, "origin", origin)
+        object.__setattr__(self, "basis", read_only(basis))
+
+    @classmethod
+    def through(cls, points: object, margin: float = 0.2, shape: str = "square") -> Slice:
+        """The plane through three points, with a square about them.
+
+        The square is centred at the circumcentre of the three points, which lie on its inscribed circle shrunk by the
+        margin: its half side is (1 + margin) times the circumradius (Hanin & Rolnick 2019, Figure 8). The basis is
+        orthonormal up to rounding, so lengths and areas are those of the input space; t = 0 is the circumcentre.
+
+        Parameters
+        ----------
+        points : array_like, (3, n_0)
+            Not on one line.
+        margin : float
+            At least 0.
+        shape : {"square"}
+
+        Raises
+        ------
+        InvalidInput
+            If shapes do not fit or the points lie on one line.
+        """
+        p = exact_array(points, "points")
+        if p.ndim != 2 or len(p) != 3 or p.shape[1] < 2:
+            raise invalid("points", "have shape (3, n_0) with n_0 >= 2", p.shape)
+        if not 0 <= margin < np.inf:
+            raise invalid("margin", "be at least 0 and finite", margin)
+        if shape != "square":
+            raise invalid("shape", 'be "square"', shape)
+        if not _full_rank(np.column_stack([p[1] - p[0], p[2] - p[0]])):
+            raise invalid("points", "not lie on one line", "points that do")
+        u, v = p[1] - p[0], p[2] - p[0]
+        first = u / np.linalg.norm(u)
+        second = v - (v @ first) * first
+        second -= (second @ first) * first
+        if not np.linalg.norm(second) > 0:
+            raise invalid("points", "not lie on one line, up to rounding", "points that do")
+        second /= np.linalg.norm(second)
+        basis = np.column_stack([first, second])
+        centre = np.linalg.solve(2 * np.stack([u @ basis, v @ basis]), np.array([u @ u, v @ v]))
+        half = float((1 + margin) * np.linalg.norm(centre))
+        return cls(p[0] + basis @ centre, basis, Box([-half, -half], [half, half]))
+
+    @property
+    def dim(self) -> int:
+        """Number of slice coordinates."""
+        return self.domain.dim
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs of the network."""
+        return len(self.origin)
+
+    @property
+    def volume(self) -> Fraction:
+        """The exact volume of the domain of t."""
+        return self.domain.volume
+
+    def coordinates(self, x: object) -> Floats:
+        """Slice coordinates (M, d) of the points of the slice nearest to x (M, n_0), in float64."""
+        points = exact_array(x, "x")
+        if points.ndim != 2 or points.shape[1] != self.n_inputs:
+            raise invalid("x", f"have shape (M, {self.n_inputs})", points.shape)
+        result: Floats = np.linalg.lstsq(self.basis, (points - self.origin).T, rcond=None)[0].T
+        return result
+
+    @property
+    def _chart(self) -> AffineChart:
+        return AffineChart(exact(self.origin), [exact(row) for row in self.basis])
+
+    def plane_chart(self) -> PlaneChart:
+        """See `Domain`."""
+        return _plane_chart(self, *self.domain.corners, self._chart) if self.dim == 2 else super().plane_chart()
+
+    def line_chart(self) -> LineChart:
+        """See `Domain`."""
+        if self.dim != 1 or not isinstance(self.domain, Box):
+            return super().line_chart()
+        return _line_chart(self, self.domain, self._chart)
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Domain`."""
+        inner = {f"domain_{key}": value for key, value in self.domain.to_dict().items()}
+        return {"kind": self.kind, "origin": self.origin, "basis": self.basis, **inner}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Slice:
+        """See `Domain`."""
+        inner = {key.removeprefix("domain_"): value for key, value in data.items() if key.startswith("domain_")}
+        domain = Box.from_dict(inner) if str(inner.get("kind")) == Box.kind else Polytope.from_dict(inner)
+        return cls(data["origin"], data["basis"], domain)
+
+    def __repr__(self) -> str:
+        """Show the dimensions and the domain of t."""
+        return f"Slice({self.dim}-D in {self.n_inputs}-D, {self.domain!r})"
+
+
+def _full_rank(basis: Floats) -> bool:
+    """Whether the columns are linearly independent, exactly (at most two columns, else by elimination)."""
+    rows = [exact(row) for row in basis]
+    rank = 0
+    for column in range(basis.shape[1]):
+        pivot = next((i for i in range(rank, len(rows)) if rows[i][column]), None)
+        if pivot is None:
+            return False
+        rows[rank], rows[pivot] = rows[pivot], rows[rank]
+        if column + 1 < basis.shape[1]:
+            for i in range(rank + 1, len(rows)):
+                if rows[i][column]:
+                    factor = rows[i][column] / rows[rank][column]
+                    rows[i] = [x - factor * y for x, y in zip(rows[i], rows[rank], strict=True)]
+        rank += 1
+    return True
+
+
+def _image(domain: Domain, t: Floats, identity: bool) -> tuple[Floats, Floats]:
+    """Inputs at float coordinates t (k, d), and bounds of their rounding."""
+    if identity:
+        return t.copy(), np.zeros(len(t))
+    x = domain.origin + t @ domain.basis.T
+    size = np.abs(domain.origin) + np.abs(t) @ np.abs(domain.basis).T
+    error = (domain.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
+    return x, error
+
+
+def _plane_chart(domain: Domain, corners: list[Point], sides: list[HalfPlane], chart: AffineChart) -> PlaneChart:
+    points = np.array([[float(c) for c in corner] for corner in corners])
+    exactly = all(Fraction(float(c)) == c for corner in corners for c in corner)
+    error = np.zeros(len(points)) if exactly else 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
+    identity = not isinstance(domain, Slice)
+    inputs, inputs_error = _image(domain, points, identity)
+    return PlaneChart(
+        corners=corners,
+        facets=[(a1, a2, -b) for a1, a2, b in sides],
+        chart=chart,
+        points=points,
+        error=error,
+        inputs=inputs,
+        inputs_error=inputs_error,
+        stretch=1.0 if identity else float(np.sqrt(np.sum(domain.basis**2))) * 1.001,
+    )
+
+
+def _line_chart(domain: Domain, box: Box, chart: AffineChart) -> LineChart:
+    t = np.array([box.lower[0], box.upper[0]])
+    inputs, error = _image(domain, t[:, None], not isinstance(domain, Slice))
+    low, high = exact(t)
+    return LineChart(
+        t=t,
+        inputs=inputs,
+        inputs_error=error,
+        weight=np.ones(2),
+        label=np.array([LOWER_END, UPPER_END], np.int32),
+        charts=[chart],
+        facets=[(Fraction(1), -low), (Fraction(1), -high)],
+    )

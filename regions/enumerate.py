@@ -1,0 +1,299 @@
+"""The entry points: choose the engine by the dimension of the domain, run it, and hand the result over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from linear_regions.kernels.bounds import DX
+
+from .budget import Budget, Workers
+from .certificate import Certificate
+from .complex import Regions
+from .domain import Domain
+from .domain.chart import LOWER_END, LineChart
+from .errors import invalid
+from .geometry import LineComplex, PlaneComplex
+from .line import Line, Stretch, start_stretch
+from .network import Network
+from .plane import Plane, start_block
+from .program import Program, compile_network
+from .settle import Settler
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class RegionCount:
+    """The number of regions, without the regions.
+
+    Attributes
+    ----------
+    count : int
+        Cells in all (definition R2: full-dimensional sets with one activation pattern).
+    per_layer : (L,) ndarray of int64
+        Cells after each layer of units.
+    certificate : Certificate
+    """
+
+    count: int
+    per_layer: Ints
+    certificate: Certificate
+
+    def __int__(self) -> int:
+        """The count."""
+        return self.count
+
+
+def enumerate_regions(
+    network: Network,
+    domain: Domain,
+    *,
+    max_regions: int | None = None,
+    n_jobs: int = 1,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Regions:
+    """All linear regions of a network on a domain, every one of them proven.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Domain
+        Box, Polytope, Slice, Segment, Line or Polyline, of dimension one or two so far.
+    max_regions : int, optional
+        Stop with an error once there are more.
+    n_jobs : int
+        Threads; -1 for one per core. The result is the same, byte for byte, for any number.
+    executor : concurrent.futures.Executor, optional
+        Runs the blocks instead of threads of our own, for example on other processes.
+    progress : bool
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    Regions
+        Cells in an order that depends on the network and the domain alone.
+
+    Raises
+    ------
+    InvalidInput
+        If the domain does not fit the network, or its dimension is not supported.
+    BudgetExceeded
+        If there are more than `max_regions`; the message says what is known by then.
+
+    Notes
+    -----
+    The count is exact: every decision is the sign of a rational number, proven in floating point by error bounds or decided in
+    rational arithmetic. Coordinates, volumes and maps are float64 with error bounds, and exact on request. About a microsecond
+    per region in the plane; memory is that of the result.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1], [1, 1]], [[1, 1, 1]]], [[0, 0, -1], [0]])
+    >>> regions = lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1]))
+    >>> len(regions), float(regions.boundary_volume())
+    (6, 5.414213562373095)
+    """
+    _check(network, domain, max_regions, n_jobs)
+    program = compile_network(network)
+    with _one_blas_thread():
+        if domain.dim == 1:
+            return _lines(network, program, [domain], max_regions)[0]
+        engine, settler = _plane_engine(program, domain, True, max_regions)
+        with _workers(engine.budget, n_jobs, executor, progress) as workers:
+            outcome = engine.run(start_block(program, domain.plane_chart()), 0, workers)
+    geometry = PlaneComplex(
+        x=outcome.x,
+        error=outcome.error,
+        ends=outcome.ends,
+        label=outcome.label,
+        cell_offsets=outcome.cell_offsets,
+        half_edges=outcome.half_edges,
+    )
+    certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
+    per_layer = outcome.per_step[_layers(program)]
+    return Regions(network, domain, program, (settler,), geometry, tuple(outcome.patterns), per_layer, certificate)
+
+
+@overload
+def count_regions(
+    network: Network, domain: Domain, *, full_output: Literal[False] = False, max_regions: int | None = None,
+    n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
+) -> int: ...  # fmt: skip
+
+
+@overload
+def count_regions(
+    network: Network, domain: Domain, *, full_output: Literal[True], max_regions: int | None = None,
+    n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
+) -> RegionCount: ...  # fmt: skip
+
+
+def count_regions(
+    network: Network,
+    domain: Domain,
+    *,
+    full_output: bool = False,
+    max_regions: int | None = None,
+    n_jobs: int = 1,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> int | RegionCount:
+    """The number of linear regions, as proven as in `enumerate_regions`, in bounded memory.
+
+    Parameters
+    ----------
+    network, domain, max_regions, n_jobs, executor, progress
+        As in `enumerate_regions`.
+    full_output : bool
+        Whether to return counts per layer and the certificate too.
+
+    Returns
+    -------
+    int or RegionCount
+
+    Raises
+    ------
+    InvalidInput, BudgetExceeded
+        As in `enumerate_regions`.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1], [1, 1]], [[1, 1, 1]]], [[0, 0, -1], [0]])
+    >>> lr.count_regions(network, lr.Box([-1, -1], [1, 1]))
+    6
+    """
+    _check(network, domain, max_regions, n_jobs)
+    program = compile_network(network)
+    with _one_blas_thread():
+        if domain.dim == 1:
+            regions = _lines(network, program, [domain], max_regions)[0]
+            result = RegionCount(len(regions), regions.per_layer, regions.certificate)
+        else:
+            engine, _ = _plane_engine(program, domain, False, max_regions)
+            with _workers(engine.budget, n_jobs, executor, progress) as workers:
+                outcome = engine.run(start_block(program, domain.plane_chart()), 0, workers)
+            certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
+            count = int(outcome.per_step[-1]) if program.steps else 1
+            result = RegionCount(count, outcome.per_step[_layers(program)], certificate)
+    return result if full_output else result.count
+
+
+def _check(network: Network, domain: Domain, max_regions: int | None, n_jobs: int) -> None:
+    if not isinstance(network, Network):
+        raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
+    if not isinstance(domain, Domain):
+        raise invalid("domain", "be a Box, Polytope, Slice, Segment, Line or Polyline", type(domain).__name__)
+    if domain.n_inputs != network.n_inputs:
+        raise invalid("domain", f"lie in {network.n_inputs} dimensions, the inputs of the network", domain.n_inputs)
+    if domain.dim > 2:
+        raise invalid("domain", "have dimension 1 or 2 so far (take a Slice of it)", domain.dim)
+    if max_regions is not None and max_regions < 1:
+        raise invalid("max_regions", "be at least 1", max_regions)
+    if not isinstance(n_jobs, int) or n_jobs == 0 or n_jobs < -1:
+        raise invalid("n_jobs", "be a positive number of threads, or -1 for one per core", n_jobs)
+
+
+def _layers(program: Program) -> list[int]:
+    return [i for i, step in enumerate(program.steps) if step.has_units]
+
+
+def _plane_engine(program: Program, domain: Domain, keep: bool, max_regions: int | None) -> tuple[Plane, Settler]:
+    chart = domain.plane_chart()
+    settler = Settler(program, chart.chart.origin, chart.chart.basis, chart.facets)
+    budget = Budget(len(program.steps), _layers(program), max_regions)
+    return Plane(program, settler, keep=keep, budget=budget), settler
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Matrix products in one thread each: blocks are the unit of parallel work, and sums keep their order."""
+    with _blas().limit(limits=1, user_api="blas"):
+        yield
+
+
+@contextmanager
+def _workers(budget: Budget, n_jobs: int, executor: Executor | None, progress: bool) -> Iterator[Workers]:
+    if executor is not None or n_jobs == 1:
+        yield Workers(executor, budget, progress=progress)
+        return
+    pool = ThreadPoolExecutor(None if n_jobs == -1 else n_jobs, thread_name_prefix="regions")
+    try:
+        yield Workers(pool, budget, progress=progress)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _lines(network: Network, program: Program, domains: list[Domain], max_regions: int | None) -> list[Regions]:
+    """Enumerate along several curves at once, their chains one after the other."""
+    charts = [domain.line_chart() for domain in domains]
+    settlers = [Settler(program, c.origin, c.basis, chart.facets) for chart in charts for c in chart.charts]
+    engine = Line(program, settlers, Budget(len(program.steps), _layers(program), max_regions))
+    stretch, outcome = engine.run(start_stretch(program, charts))
+    certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
+    first_vertex = np.flatnonzero(stretch.chain.label == LOWER_END)
+    results = []
+    first_settler = 0
+    for number, (domain, chart) in enumerate(zip(domains, charts, strict=True)):
+        start = int(first_vertex[number])
+        stop = int(first_vertex[number + 1]) if number + 1 < len(domains) else len(stretch.chain.t)
+        own = tuple(settlers[first_settler : first_settler + len(chart.charts)])
+        first_settler += len(chart.charts)
+        results.append(_line_regions(network, program, domain, own, stretch, slice(start, stop), certificate))
+    return results
+
+
+def _line_regions(
+    network: Network,
+    program: Program,
+    domain: Domain,
+    settlers: tuple[Settler, ...],
+    stretch: Stretch,
+    part: slice,
+    certificate: Certificate,
+) -> Regions:
+    """Cut one curve's part out of a refined stretch; corners inside a cell vanish."""
+    patterns = [p[part][:-1] for p in stretch.patterns]
+    cells = part.stop - part.start - 1
+    changed = np.zeros(cells - 1, np.bool_)
+    per_step = np.ones(len(patterns), np.int64)
+    label = stretch.chain.label[part].copy()
+    for number, (step, words) in enumerate(zip(program.steps, patterns, strict=True)):
+        flips = words[1:] ^ words[:-1]
+        new = flips.any(axis=1) & ~changed
+        for corner in np.flatnonzero(new & (label[1:-1] < 0)):  # a corner that a hyperplane happens to pass through
+            label[corner + 1] = step.label0 + _lowest_bit(flips[corner])
+        changed |= new
+        per_step[number] += np.count_nonzero(changed)
+    kept = np.concatenate([[True], changed])
+    vertices = np.concatenate([kept, [True]])
+    geometry = LineComplex(
+        t=stretch.chain.t[part][vertices],
+        error=stretch.chain.vertex[part, DX][vertices],
+        label=label[vertices],
+    )
+    packed = tuple(np.ascontiguousarray(p[kept]) for p in patterns)
+    per_layer = per_step[_layers(program)]
+    return Regions(network, domain, program, settlers, geometry, packed, per_layer, certificate)
+
+
+def _lowest_bit(words: Words) -> int:
+    bits = np.unpackbits(np.ascontiguousarray(words).view(np.uint8), bitorder="little")
+    return int(np.flatnonzero(bits)[0])

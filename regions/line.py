@@ -1,0 +1,228 @@
+"""Enumeration over one-dimensional domains: drives the chain kernels layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cmp_to_key
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.kernels import bounds, line, rows
+from linear_regions.kernels.plane import Cut
+
+from .budget import Budget
+from .domain.chart import INNER_CORNER, UPPER_END, LineChart
+from .plane import make_cut, start_bounds
+from .program import Program, Step
+from .settle import Settler
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+BLOCK_BYTES = 1 << 24
+
+
+@dataclass
+class Stretch:
+    """Consecutive breakpoints that are refined together; `chain.z` holds the rows of the step to come."""
+
+    chain: line.Chain
+    segment: Ints  # (V,) which settler knows the interval after each vertex
+    patterns: list[Words]  # one (V, words) array per finished step, by left vertex
+
+
+@dataclass
+class Refined:
+    """Signs decided, and by what."""
+
+    signs: int = 0
+    double_signs: int = 0
+    exact_signs: int = 0
+
+
+def empty_chain(n: int, width: int) -> line.Chain:
+    """A chain of n vertices with rows of the given width and no signs yet."""
+    return line.Chain(
+        positive=np.empty((n, 0), np.uint64),
+        negative=np.empty((n, 0), np.uint64),
+        z=np.empty((n, width)),
+        z_next=np.empty((n, 0)),
+        vertex=np.zeros((n, bounds.VERTEX_COLUMNS)),
+        t=np.empty(n),
+        label=np.empty(n, np.int32),
+        linked=np.zeros(n, np.bool_),
+    )
+
+
+def start_stretch(program: Program, charts: list[LineChart]) -> Stretch:
+    """The chains of several charts, one after the other."""
+    steps = program.steps
+    t = np.concatenate([c.t for c in charts])
+    chain = empty_chain(len(t), len(steps[0].bias) if steps else 0)
+    chain.t[:] = t
+    chain.label[:] = np.concatenate([c.label for c in charts])
+    chain.linked[:] = chain.label != UPPER_END
+    weight = np.concatenate([c.weight for c in charts])
+    chain.vertex[:, bounds.WEIGHT] = weight
+    if steps:
+        x = np.concatenate([c.inputs for c in charts])
+        np.matmul(x, steps[0].weight_t, out=chain.z)
+        chain.z[:] += steps[0].bias * weight[:, None]
+        error = np.concatenate([c.inputs_error for c in charts])
+        start_bounds(chain.vertex, steps[0], x, error, np.zeros(len(x)))
+    segment = np.cumsum(chain.linked) - chain.linked
+    return Stretch(chain, segment, [])
+
+
+class Line:
+    """Enumerates the cells of a program along chains of segments and rays.
+
+    Parameters
+    ----------
+    program : Program
+    settlers : list of Settler
+        One for each segment.
+    budget : Budget
+    """
+
+    def __init__(self, program: Program, settlers: list[Settler], budget: Budget) -> None:
+        self.program = program
+        self.settlers = settlers
+        self.budget = budget
+        self.cuts = [make_cut(a, b) for a, b in zip(program.steps, [*program.steps[1:], None], strict=True)]
+
+    def run(self, stretch: Stretch) -> tuple[Stretch, Refined]:
+        """Take a stretch through all steps."""
+        outcome = Refined()
+        for number in range(len(self.program.steps)):
+            stretch = self.advance(stretch, number, outcome)
+            # corners are not counted: they cut a cell only where a hyperplane passes through them
+            self.budget.spend(number, np.count_nonzero(stretch.chain.linked & (stretch.chain.label > INNER_CORNER)))
+        return stretch, outcome
+
+    def advance(self, stretch: Stretch, number: int, outcome: Refined) -> Stretch:
+        """Refine a stretch by one step's hyperplanes and evaluate the next step's rows."""
+        step = self.program.steps[number]
+        following = self.program.steps[number + 1] if number + 1 < len(self.program.steps) else None
+        cut = self.cuts[number]
+        n, m = len(stretch.chain.t), len(cut.neuron)
+        words = (m + 63) // 64
+        chain = stretch.chain._replace(
+            positive=np.empty((n, words), np.uint64), negative=np.empty((n, words), np.uint64)
+        )
+        self.classify(chain, cut, stretch, step, outcome)
+        crossings = self.crossings(chain, cut, stretch, outcome)
+        offset = np.empty(n, np.int64)
+        same = np.zeros(len(crossings.plane), np.bool_)
+        self.order(chain, cut, crossings, stretch, same, outcome)
+        total = line.number_groups(crossings, same, offset)
+        new = empty_chain(total, 0)._replace(z_next=np.empty((total, len(cut.bias))))
+        if following is not None:
+            h = np.empty((n, len(cut.start) - 1))
+            rows.activate(chain, cut, n, step.activation.lipschitz, following.norms[bounds.GAMMA], h)
+            values = h @ following.weight_t
+            values += following.bias * chain.vertex[:, bounds.WEIGHT, None]
+            new.z_next[offset] = values
+        largest = int(np.diff(offset, append=total).max(initial=1))
+        root = np.empty(total, np.int64)
+        pattern = np.zeros((total, words), np.uint64)
+        line.refine(
+            chain, new, cut, crossings, offset, np.empty(4 * largest + 64, np.int64), np.empty(largest + 2), root, pattern
+        )
+        if following is not None:
+            advance_bounds(new, cut, step, following)
+        patterns = [p[root] for p in stretch.patterns] + [pattern]
+        return Stretch(new._replace(z=new.z_next, z_next=np.empty((total, 0))), stretch.segment[root], patterns)
+
+    def classify(self, chain: line.Chain, cut: Cut, stretch: Stretch, step: Step, outcome: Refined) -> None:
+        """Prove the signs of all rows."""
+        n = len(chain.t)
+        room = 256
+        while True:
+            open_v, open_k = np.empty(room, np.int64), np.empty(room, np.int64)
+            count = rows.classify(chain, n, cut.neuron, cut.threshold, step.plain, open_v, open_k)
+            if count <= room:
+                break
+            room = count
+        outcome.signs += n * len(cut.neuron)
+        if not count:
+            return
+        open_v, open_k = open_v[:count], open_k[:count]
+        signs = np.empty(count, np.int64)
+        starts = np.flatnonzero(np.diff(open_v, prepend=-1))
+        for first, last in zip(starts, [*starts[1:], count], strict=True):
+            v = int(open_v[first])
+            cell = v if chain.linked[v] else v - 1
+            labels = (cut.label0 + open_k[first:last]).tolist()
+            signs[first:last] = self.settled(chain, stretch, cell, int(chain.label[v]), labels, outcome)
+        rows.put_signs(chain, cut, open_v, open_k, signs)
+
+    def settled(
+        self, chain: line.Chain, stretch: Stretch, cell: int, at: int, labels: list[int], outcome: Refined
+    ) -> list[int]:
+        """Certain signs of hyperplanes at the breakpoint `at` of a cell."""
+        words = [p[cell] for p in stretch.patterns]
+        signs, n_exact = self.settlers[stretch.segment[cell]].signs((at,), labels, words)
+        outcome.double_signs += len(labels)
+        outcome.exact_signs += n_exact
+        return signs
+
+    def crossings(self, chain: line.Chain, cut: Cut, stretch: Stretch, outcome: Refined) -> line.Crossings:
+        """All crossings, sorted by key within each interval."""
+        offset = np.empty(len(chain.t) + 1, np.int64)
+        count = line.count_crossings(chain, offset)
+        crossings = line.Crossings(
+            offset=offset,
+            plane=np.empty(count, np.int64),
+            key=np.empty(count),
+            delta=np.empty(count),
+            apart=np.empty(count, np.bool_),
+            lowest=np.empty(count),
+            group=np.empty(count, np.int64),
+        )
+        line.find_crossings(chain, cut, crossings)
+        outcome.signs += int(np.sum(np.maximum(np.diff(offset) - 1, 0)))
+        return crossings
+
+    def order(
+        self, chain: line.Chain, cut: Cut, c: line.Crossings, stretch: Stretch, same: NDArray[np.bool_], outcome: Refined
+    ) -> None:
+        """Order the crossings whose enclosures overlap, exactly, and mark those at one point."""
+        unproven = np.flatnonzero(~c.apart)
+        if not len(unproven):
+            return
+        runs = np.split(unproven, np.flatnonzero(np.diff(unproven) > 1) + 1)
+        for run in runs:
+            first, last = int(run[0]) - 1, int(run[-1]) + 1
+            cell = int(np.searchsorted(c.offset, first, side="right")) - 1
+
+            def compare(p: int, q: int, cell: int = cell) -> int:
+                """Negative if crossing p comes first: hyperplane q still has its left sign there."""
+                (sign,) = self.settled(chain, stretch, cell, cut.label0 + int(c.plane[p]), [cut.label0 + int(c.plane[q])], outcome)
+                k = int(c.plane[q])
+                rises = bool(chain.negative[cell, k >> 6] >> np.uint64(k & 63) & np.uint64(1))
+                return sign if rises else -sign
+
+            order = sorted(range(first, last), key=cmp_to_key(compare))
+            ties = [False] + [compare(p, q) == 0 for p, q in zip(order[:-1], order[1:], strict=True)]
+            for array in (c.plane, c.key, c.delta):
+                array[first:last] = array[order]
+            c.key[first:last] = np.maximum.accumulate(c.key[first:last])
+            same[first:last] = ties
+
+
+def advance_bounds(chain: line.Chain, cut: Cut, step: Step, following: Step) -> None:
+    """Error bounds for the next step's rows; a row without rounding error is an exact one (see `refine`)."""
+    v, norms = chain.vertex, following.norms
+    rounding = 0.0 if step.is_relu else 8.0 * bounds.UNIT * v[:, bounds.NH]
+    eh = step.activation.lipschitz * v[:, bounds.ETA2] + rounding
+    sh = step.activation.lipschitz * v[:, bounds.S2]
+    g = v[:, bounds.G]
+    v[:, bounds.ETA2] = (norms[bounds.SW] * eh + norms[bounds.RBF] * g) * bounds.SLACK
+    v[:, bounds.ETAI] = (norms[bounds.RW] * eh + norms[bounds.RB] * g) * bounds.SLACK
+    v[:, bounds.S2] = norms[bounds.SW] * sh * bounds.SLACK
+    v[:, bounds.SI] = norms[bounds.RW] * sh * bounds.SLACK
+    v[:, bounds.ERR] = np.where(g == 0.0, 0.0, (v[:, bounds.ETAI] + v[:, bounds.SI]) * bounds.SLACK)
+    v[:, bounds.ZN] = (norms[bounds.SW] * v[:, bounds.NH] + norms[bounds.BN]) * bounds.SLACK + v[:, bounds.ETA2]

@@ -1,0 +1,210 @@
+"""Signs that float64 did not prove: first to about 100 bits, then in exact arithmetic.
+
+A vertex is given by the labels of d rows (neurons, or facets of the domain) that vanish there, on a cell given by its pattern. The first stage takes the
+cell's affine maps from double-double kernels, rounds the rows to integers with a proven error, and evaluates the determinant without any further
+rounding. What it leaves open, true zeros above all, goes to `ExactCells`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import frexp, isfinite, isqrt, ldexp
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.kernels import bounds, double
+
+from .exact import ExactCells, Row
+from .program import Program
+
+Floats = NDArray[np.float64]
+Words = NDArray[np.uint64]
+
+_CACHED_CELLS = 64
+_BITS = 160
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Rows (A | b) of one step on one cell, high + low, and bounds of their errors."""
+
+    high: Floats
+    low: Floats
+    norm_error: float  # 2-norm of the error of any column
+    entry_error: float  # error of any entry
+
+
+@dataclass(frozen=True)
+class _Fuzzy:
+    """Integers with a common bound of their errors."""
+
+    values: Row
+    error: int
+
+
+def _norm(values: Sequence[int]) -> int:
+    return isqrt(sum(v * v for v in values)) + 1
+
+
+def _rounded(high: Sequence[float], low: Sequence[float], error: float) -> _Fuzzy | None:
+    """A positive multiple of high + low in integers, or None if it is not finite."""
+    size = max(abs(h) for h in high)
+    if not (isfinite(size) and isfinite(error)) or size == 0.0:
+        return None
+    shift = _BITS - frexp(size)[1]
+    try:
+        values = tuple(int(ldexp(h, shift)) + int(ldexp(r, shift)) for h, r in zip(high, low, strict=True))
+        return _Fuzzy(values, int(ldexp(error, shift)) + 3)
+    except OverflowError:
+        return None
+
+
+def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
+    """Homogeneous point where the rows vanish, last coordinate proven positive."""
+    if len(rows) == 1:
+        (a, c), error = rows[0].values, rows[0].error
+        point = (-c, a)
+    else:
+        (a1, a2, a3), (b1, b2, b3) = rows[0].values, rows[1].values
+        point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
+        ea, eb = rows[0].error, rows[1].error
+        error = 2 * (_norm(rows[0].values) * eb + _norm(rows[1].values) * ea + ea * eb)
+    if error and abs(point[-1]) <= error:
+        return None
+    return _Fuzzy(tuple(-x for x in point) if point[-1] < 0 else point, error)
+
+
+class Settler:
+    """Decides signs at vertices of cells, with certainty.
+
+    Parameters
+    ----------
+    program : Program
+    origin, basis : list of Fraction, list of list of Fraction
+        The chart x = origin + basis @ t.
+    facets : list of tuple of Fraction
+        Rows of the domain's facets; label -1 - i is facet i.
+    """
+
+    def __init__(
+        self, program: Program, origin: list[Fraction], basis: list[list[Fraction]], facets: list[tuple[Fraction, ...]]
+    ) -> None:
+        self.program = program
+        self.exact = ExactCells(program, origin, basis, facets)
+        self._chart = (origin, basis)
+        self._cache: OrderedDict[tuple[int, bytes], _Columns] = OrderedDict()
+        self._chart_columns: _Columns | None = None
+        self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave locks and caches behind."""
+        return {"program": self.program, "chart": self._chart, "facets": self.exact.facet_fractions}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Start with empty caches."""
+        origin, basis = state["chart"]  # type: ignore[misc]
+        self.__init__(state["program"], origin, basis, state["facets"])  # type: ignore[misc]
+
+    def signs(self, at: Sequence[int], labels: Sequence[int], words: list[Words]) -> tuple[list[int], int]:
+        """Signs of the rows `labels` at the vertex where the rows `at` vanish; and how many needed exact arithmetic."""
+        with self._lock:
+            point = self._point(at, words)
+            exact_point: Row | None = None
+            result, n_exact = [], 0
+            for label in labels:
+                sign = None if point is None else self._sign(label, point, words)
+                if sign is None:
+                    if exact_point is None:
+                        exact_point = self.exact.vertex(tuple(at), words)
+                    sign = self.exact.sign(label, exact_point, words)
+                    n_exact += 1
+                result.append(sign)
+            return result, n_exact
+
+    def _point(self, at: Sequence[int], words: list[Words]) -> _Fuzzy | None:
+        rows = [self._row(label, words) for label in at]
+        if any(row is None for row in rows):
+            return None
+        return _crossing([row for row in rows if row is not None])
+
+    def _sign(self, label: int, point: _Fuzzy, words: list[Words]) -> int | None:
+        row = self._row(label, words)
+        if row is None:
+            return None
+        value = sum(r * x for r, x in zip(row.values, point.values, strict=True))
+        error = 2 * (_norm(row.values) * point.error + row.error * (_norm(point.values) + point.error))
+        if abs(value) <= error:
+            return None
+        return 1 if value > 0 else -1
+
+    def _row(self, label: int, words: list[Words]) -> _Fuzzy | None:
+        if label < 0:
+            return _Fuzzy(self.exact.facet(-1 - label), 0)
+        number = int(self.program.label_step[label])
+        step = self.program.steps[number]
+        k = label - step.label0
+        i = int(step.activation.hyperplane_neuron[k])
+        columns = self._columns(number, words)
+        high, low = columns.high[i].tolist(), columns.low[i].tolist()
+        if step.threshold[k]:
+            total = Fraction(high[-1]) + Fraction(low[-1]) - Fraction(float(step.threshold[k]))
+            high[-1] = float(total)
+            low[-1] = float(total - Fraction(high[-1]))
+            return _rounded(high, low, columns.entry_error + abs(high[-1]) * 2.0**-100)
+        return _rounded(high, low, columns.entry_error)
+
+    def _columns(self, number: int, words: list[Words]) -> _Columns:
+        key = (number, b"".join(w.tobytes() for w in words[:number]))
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        step = self.program.steps[number]
+        before = self._start() if number == 0 else self._activated(number - 1, words)
+        shape = (len(step.bias), before.high.shape[1])
+        high, low = np.empty(shape), np.empty(shape)
+        with np.errstate(all="ignore"):
+            double.double_affine(step.weight_t, step.bias, before.high, before.low, high, low)
+            size = float(np.sqrt(np.sum(before.high**2, axis=0).max())) + 1.0
+        rounding = (len(before.high) + 8) * double.UNIT * size
+        norms = step.norms
+        columns = _Columns(
+            high,
+            low,
+            float(norms[bounds.SW] * before.norm_error + norms[bounds.RBF] * rounding) * 1.001,
+            float(norms[bounds.RW] * before.norm_error + norms[bounds.RB] * rounding) * 1.001 + 1e-280,
+        )
+        self._cache[key] = columns
+        if len(self._cache) > _CACHED_CELLS:
+            self._cache.popitem(last=False)
+        return columns
+
+    def _activated(self, number: int, words: list[Words]) -> _Columns:
+        columns = self._columns(number, words)
+        step = self.program.steps[number]
+        a = step.activation
+        high, low = np.empty_like(columns.high), np.empty_like(columns.low)
+        start = np.searchsorted(a.hyperplane_neuron, np.arange(a.n_neurons + 1)).astype(np.int64)
+        double.double_activate(
+            start, np.array(a.piece_offset), np.array(a.slope), np.array(a.slope_low), step.intercept,
+            step.intercept_low, np.ascontiguousarray(words[number]), columns.high, columns.low, high, low,
+        )  # fmt: skip
+        error = columns.norm_error * a.lipschitz
+        if not step.is_relu:
+            size = np.sqrt(np.sum(columns.high**2, axis=0).max()) * a.lipschitz + np.sqrt(np.sum(step.intercept**2))
+            error += float(size) * 32 * double.UNIT
+        return _Columns(high, low, float(error) * 1.001, 0.0)
+
+    def _start(self) -> _Columns:
+        if self._chart_columns is None:
+            origin, basis = self._chart
+            rows = [[*b, o] for b, o in zip(basis, origin, strict=True)]
+            high = np.array([[float(f) for f in row] for row in rows])
+            low = np.array([[float(f - Fraction(h)) for f, h in zip(r, hs, strict=True)] for r, hs in zip(rows, high.tolist(), strict=True)])
+            size = float(np.sqrt(np.sum(high**2, axis=0).max()))
+            self._chart_columns = _Columns(high, low, size * double.UNIT, 0.0)
+        return self._chart_columns
