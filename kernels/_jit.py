@@ -1,4 +1,4 @@
-"""The two compilation presets, and the cache directory that belongs to this state of the kernels.
+"""The compilation presets, and the cache directory that belongs to this state of the kernels.
 
 Numba's on-disk cache looks only at the file that holds a function, so a change in a callee of another file would serve stale machine
 code. The cache directory is therefore named by a hash of all kernel sources. Fast-math is never used: it would void every error bound.
@@ -22,6 +22,7 @@ def _cache_directory() -> str:
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    digest.update(str(config.BOUNDSCHECK).encode())
     base = os.environ.get("NUMBA_CACHE_DIR") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "linear-regions"
     )
@@ -33,20 +34,29 @@ _CACHE = _cache_directory()
 
 def _compile(function: _F, **options: Any) -> _F:
     """Compile with the cache of this package, leaving numba's global setting as it was."""
-    before = config.CACHE_DIR
-    config.CACHE_DIR = _CACHE
+    before = config.CACHE_DIR  # type: ignore[attr-defined]
+    config.CACHE_DIR = _CACHE  # type: ignore[attr-defined]
     try:
-        compiled: _F = numba.njit(**options)(function)
+        # without reference counts: kernels allocate nothing, and the counts of array views cost more than the views' use
+        compiled: _F = numba.njit(error_model="numpy", nogil=True, cache=True, _nrt=False, **options)(function)
         return compiled
     finally:
-        config.CACHE_DIR = before
+        config.CACHE_DIR = before  # type: ignore[attr-defined]
 
 
 def scalar(function: _F) -> _F:
-    """A small function that is inlined into loops."""
-    return _compile(function, inline="always", _nrt=False, error_model="numpy", nogil=True, cache=True)
+    """A small function of a few arrays: compiled once, inlined by LLVM."""
+    return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def section(function: _F) -> _F:
+    """A part of one loop that takes all of its arrays: inlined before compilation, because passing them costs more than the work.
+
+    Inlining copies the caller each time: keep sections few, and call them from one place.
+    """
+    return _compile(function, inline="always")
 
 
 def loop(function: _F) -> _F:
     """A function that Python calls: releases the GIL, cached on disk."""
-    return _compile(function, _nrt=False, error_model="numpy", nogil=True, cache=True)
+    return _compile(function, no_cfunc_wrapper=True)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import loop, scalar
+from ._jit import loop, scalar, section
 from .bounds import DX, ERR, ETA2, ETAI, G, NH, S2, SI, SLACK, UNIT, WEIGHT, XR, ZN
 from .plane import Cut, distance2, lowest_bit
 
@@ -51,8 +51,8 @@ class Crossings(NamedTuple):
 
 
 @scalar
-def _crossing_words(chain: Chain, i: int, w: int) -> np.uint64:
-    return (chain.positive[i, w] & chain.negative[i + 1, w]) | (chain.negative[i, w] & chain.positive[i + 1, w])
+def _crossing_words(positive: Words, negative: Words, i: int, w: int) -> np.uint64:
+    return (positive[i, w] & negative[i + 1, w]) | (negative[i, w] & positive[i + 1, w])
 
 
 @scalar
@@ -73,7 +73,7 @@ def count_crossings(chain: Chain, offset: Ints) -> int:
         count = 0
         if i + 1 < n and chain.linked[i]:
             for w in range(chain.positive.shape[1]):
-                count += _count_bits(_crossing_words(chain, i, w))
+                count += _count_bits(_crossing_words(chain.positive, chain.negative, i, w))
         offset[i + 1] = offset[i] + count
     return offset[n]
 
@@ -156,7 +156,7 @@ def find_crossings(chain: Chain, cut: Cut, c: Crossings) -> int:
         wb = chain.vertex[i + 1, WEIGHT]
         q = first
         for w in range(chain.positive.shape[1]):
-            cross = _crossing_words(chain, i, w)
+            cross = _crossing_words(chain.positive, chain.negative, i, w)
             while cross:
                 bit = lowest_bit(cross)
                 cross &= cross - np.uint64(1)
@@ -226,7 +226,7 @@ def _weights(wa: float, wb: float, low: float, mid: float, high: float, low_is_a
     return 1.0 - x, x
 
 
-@scalar
+@section
 def _refine_row(
     chain: Chain, new: Chain, cut: Cut, c: Crossings, i: int, group_key: Floats, lo: int, mid: int, hi: int, n_groups: int, base: int
 ) -> None:
@@ -266,9 +266,7 @@ def _refine_row(
             at_hi = 0.0
             if mid > g:
                 at_mid = 0.0
-        p = cut.piece[n] + (k - cut.start[n])
-        bend = cut.slope[p + 1] - cut.slope[p]
-        change = bend * ((ca * at_lo + cb * at_hi) - at_mid)
+        change = cut.bend[k] * ((ca * at_lo + cb * at_hi) - at_mid)
         kinks += 1
         total += change * change
         for q in range(n_next):
@@ -281,11 +279,11 @@ def _refine_row(
     new.vertex[v, NH] = size
 
 
-@scalar
+@section
 def _vanishes(chain: Chain, c: Crossings, i: int, group: int) -> bool:
     """Whether every ReLU is zero at a breakpoint of interval i."""
     for w in range(chain.positive.shape[1]):
-        if (chain.positive[i, w] | chain.positive[i + 1, w]) & ~_crossing_words(chain, i, w):
+        if (chain.positive[i, w] | chain.positive[i + 1, w]) & ~_crossing_words(chain.positive, chain.negative, i, w):
             return False
     for r in range(c.offset[i], c.offset[i + 1]):
         k = c.plane[r]
@@ -295,7 +293,7 @@ def _vanishes(chain: Chain, c: Crossings, i: int, group: int) -> bool:
     return True
 
 
-@scalar
+@section
 def _new_bounds(chain: Chain, new: Chain, i: int, v: int, key: float, delta: float, reach: float) -> None:
     """Coordinate and error bounds of the breakpoint at `key` of interval i."""
     wa = chain.vertex[i, WEIGHT]
@@ -338,11 +336,11 @@ def _new_bounds(chain: Chain, new: Chain, i: int, v: int, key: float, delta: flo
     new.vertex[v, WEIGHT] = 1.0
 
 
-@scalar
+@section
 def _signs(chain: Chain, new: Chain, c: Crossings, i: int, base: int, n_groups: int, pattern: Words) -> None:
     """Packed signs of the sub-cells of interval i (cell base + g lies between breakpoints g and g + 1)."""
     for w in range(chain.positive.shape[1]):
-        fixed = (chain.positive[i, w] | chain.positive[i + 1, w]) & ~_crossing_words(chain, i, w)
+        fixed = (chain.positive[i, w] | chain.positive[i + 1, w]) & ~_crossing_words(chain.positive, chain.negative, i, w)
         for g in range(n_groups + 1):
             pattern[base + g, w] = fixed
     for r in range(c.offset[i], c.offset[i + 1]):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import loop, scalar
+from ._jit import loop, scalar, section
 from .bounds import (
     ALPHA, DX, ERR, ETA2, ETAI, G, NH, OWN2, OWNI, OWNX, S2, SI, SIGMA2, SIGMAI, SLACK, TINY, UNIT, WEIGHT, XR, ZN,
 )
@@ -74,6 +74,7 @@ class Cut(NamedTuple):
     piece: Ints  # (n + 1,) pieces of each neuron
     slope: Floats
     intercept: Floats
+    bend: Floats  # (m,) change of slope at each hyperplane
     is_relu: bool
     weight_t: Floats  # (n, n_next)
     bias: Floats  # (n_next,)
@@ -81,11 +82,11 @@ class Cut(NamedTuple):
 
 
 @scalar
-def sign_at(mesh: Mesh, v: int, k: int) -> int:
+def sign_at(positive: Words, negative: Words, v: int, k: int) -> int:
     w = k >> 6
     b = np.uint64(k & 63)
     one = np.uint64(1)
-    return np.int64((mesh.positive[v, w] >> b) & one) - np.int64((mesh.negative[v, w] >> b) & one)
+    return np.int64((positive[v, w] >> b) & one) - np.int64((negative[v, w] >> b) & one)
 
 
 @scalar
@@ -112,7 +113,7 @@ def lowest_bit(word: np.uint64) -> int:
     return n
 
 
-@scalar
+@section
 def cutting_plane(mesh: Mesh, cell: int) -> int:
     """The lowest hyperplane with vertices of the cell strictly on both sides, or -1."""
     h0 = mesh.first[cell]
@@ -136,24 +137,22 @@ def cutting_plane(mesh: Mesh, cell: int) -> int:
 def distance2(z: Floats, a: int, b: int) -> float:
     """|z[b] - z[a]|^2, summed in eight strands."""
     n = z.shape[1]
-    za = z[a]
-    zb = z[b]
     s0 = 0.0
     s1 = 0.0
     s2 = 0.0
     s3 = 0.0
     m = n - n % 4
     for i in range(0, m, 4):
-        d0 = zb[i] - za[i]
-        d1 = zb[i + 1] - za[i + 1]
-        d2 = zb[i + 2] - za[i + 2]
-        d3 = zb[i + 3] - za[i + 3]
+        d0 = z[b, i] - z[a, i]
+        d1 = z[b, i + 1] - z[a, i + 1]
+        d2 = z[b, i + 2] - z[a, i + 2]
+        d3 = z[b, i + 3] - z[a, i + 3]
         s0 += d0 * d0
         s1 += d1 * d1
         s2 += d2 * d2
         s3 += d3 * d3
     for i in range(m, n):
-        d0 = zb[i] - za[i]
+        d0 = z[b, i] - z[a, i]
         s0 += d0 * d0
     return (s0 + s1) + (s2 + s3)
 
@@ -168,7 +167,7 @@ def unit_value(mesh: Mesh, cut: Cut, v: int, i: int) -> float:
         return 0.0
     p = cut.piece[i]
     for k in range(cut.start[i], cut.start[i + 1]):
-        if sign_at(mesh, v, k) > 0:
+        if sign_at(mesh.positive, mesh.negative, v, k) > 0:
             p += 1
     return cut.slope[p] * z + cut.intercept[p] * mesh.vertex[v, WEIGHT]
 
@@ -176,16 +175,11 @@ def unit_value(mesh: Mesh, cut: Cut, v: int, i: int) -> float:
 @scalar
 def vanishes(mesh: Mesh, cut: Cut, v: int) -> bool:
     """Whether every unit's value at v is exactly zero: then the next row is the bias, without error."""
-    if cut.is_relu:
-        for w in range(mesh.positive.shape[1]):
-            if mesh.positive[v, w]:
-                return False
-        return True
     for i in range(cut.start.shape[0] - 1):
         p = cut.piece[i]
         at_breakpoint = False
         for k in range(cut.start[i], cut.start[i + 1]):
-            s = sign_at(mesh, v, k)
+            s = sign_at(mesh.positive, mesh.negative, v, k)
             if s > 0:
                 p += 1
             elif s == 0:
@@ -198,26 +192,35 @@ def vanishes(mesh: Mesh, cut: Cut, v: int) -> bool:
 
 
 @scalar
-def set_zeros(mesh: Mesh, cut: Cut, v: int) -> None:
+def none_positive(positive: Words, v: int) -> bool:
+    """Whether no hyperplane is positive at v; for a layer of ReLUs, whether it vanishes there."""
+    for w in range(positive.shape[1]):
+        if positive[v, w]:
+            return False
+    return True
+
+
+@scalar
+def set_zeros(positive: Words, negative: Words, z: Floats, vertex: Floats, neuron: Ints, threshold: Floats, v: int) -> None:
     """Where the sign is proven zero, put the value on the threshold; what that moves is evaluation error."""
-    m = cut.neuron.shape[0]
+    m = neuron.shape[0]
     moved = 0.0
-    for w in range(mesh.positive.shape[1]):
-        zero = ~(mesh.positive[v, w] | mesh.negative[v, w])
+    for w in range(positive.shape[1]):
+        zero = ~(positive[v, w] | negative[v, w])
         if m < 64 * w + 64:
             zero &= (np.uint64(1) << np.uint64(m - 64 * w)) - np.uint64(1)
         while zero:
             bit = lowest_bit(zero)
             zero &= ~(np.uint64(1) << np.uint64(bit))
-            i = cut.neuron[w * 64 + bit]
-            place = cut.threshold[w * 64 + bit] * mesh.vertex[v, WEIGHT]
-            moved += abs(mesh.z[v, i] - place)
-            mesh.z[v, i] = place
-    mesh.vertex[v, ETA2] += moved
-    mesh.vertex[v, ETAI] += moved
+            i = neuron[w * 64 + bit]
+            place = threshold[w * 64 + bit] * vertex[v, WEIGHT]
+            moved += abs(z[v, i] - place)
+            z[v, i] = place
+    vertex[v, ETA2] += moved
+    vertex[v, ETAI] += moved
 
 
-@scalar
+@section
 def split_edge(mesh: Mesh, state: Ints, h: int, v: int) -> None:
     """Insert vertex v into the edge of half-edge h: h then ends at v, the new edge goes on from v."""
     e = state[N_EDGES]
@@ -243,7 +246,7 @@ def split_edge(mesh: Mesh, state: Ints, h: int, v: int) -> None:
     mesh.before[twin] = new_twin
 
 
-@scalar
+@section
 def new_signs(
     mesh: Mesh, cut: Cut, state: Ints, a: int, b: int, v: int, j: int, ca: float, cb: float, err: float, answers: Words, asked: Ints
 ) -> int:
@@ -283,41 +286,46 @@ def new_signs(
     return unproven
 
 
-@scalar
+@section
 def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float) -> None:
-    """Row of the next layer at v: interpolate between the ends, subtract what each unit that changes its piece adds in between."""
-    ra = mesh.z_next[a]
-    rb = mesh.z_next[b]
-    row = mesh.z_next[v]
-    n_next = row.shape[0]
+    """Row of the next layer at v: interpolate between the ends, subtract what each unit that bends in between adds.
+
+    A bend at the threshold of hyperplane k contributes bend[k] * max(z - threshold, 0) to its unit.
+    """
+    row = mesh.z_next
+    n_next = row.shape[1]
     if n_next == 0:
         return
-    if vanishes(mesh, cut, v):
+    if none_positive(mesh.positive, v) if cut.is_relu else vanishes(mesh, cut, v):
         for i in range(n_next):
-            row[i] = cut.bias[i]
+            row[v, i] = cut.bias[i]
         mesh.vertex[v, G] = 0.0
         mesh.vertex[v, NH] = 1.0
         return
     for i in range(n_next):
-        row[i] = ca * ra[i] + cb * rb[i]
+        row[v, i] = ca * row[a, i] + cb * row[b, i]
     kinks = 0
     total = 0.0
-    last = -1
     for w in range(mesh.positive.shape[1]):
-        cross = (mesh.positive[a, w] & mesh.negative[b, w]) | (mesh.negative[a, w] & mesh.positive[b, w])
+        pa = mesh.positive[a, w]
+        cross = (pa & mesh.negative[b, w]) | (mesh.negative[a, w] & mesh.positive[b, w])
         while cross:
             bit = lowest_bit(cross)
-            cross &= ~(np.uint64(1) << np.uint64(bit))
-            i = cut.neuron[w * 64 + bit]
-            if i == last:
-                continue
-            last = i
-            c = (ca * unit_value(mesh, cut, a, i) + cb * unit_value(mesh, cut, b, i)) - unit_value(mesh, cut, v, i)
+            mask = np.uint64(1) << np.uint64(bit)
+            cross &= ~mask
+            k = w * 64 + bit
+            i = cut.neuron[k]
+            if pa & mask:
+                c = ca * (mesh.z[a, i] - cut.threshold[k])
+            else:
+                c = cb * (mesh.z[b, i] - cut.threshold[k])
+            if mesh.positive[v, w] & mask:
+                c -= mesh.z[v, i] - cut.threshold[k]
+            c *= cut.bend[k]
             kinks += 1
             total += c * c
-            column = cut.weight_t[i]
             for q in range(n_next):
-                row[q] -= c * column[q]
+                row[v, q] -= c * cut.weight_t[i, q]
     # The partial sums belong to vectors whose entries lie between the interpolated activations and those at v. The interpolated ones of a
     # ReLU are the larger ones, as it is convex.
     size = max(mesh.vertex[a, NH], mesh.vertex[b, NH])
@@ -327,7 +335,7 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float)
     mesh.vertex[v, NH] = size
 
 
-@scalar
+@section
 def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words, asked: Ints) -> int:
     """Make the vertex where hyperplane j crosses the edge of half-edge h; DONE or NEED_SIGNS (nothing changed then)."""
     a = mesh.origin[h]
@@ -343,50 +351,48 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words
     elif cb > 1.0:
         cb = 1.0
     ca = 1.0 - cb
-    va = mesh.vertex[a]
-    vb = mesh.vertex[b]
-    edge = mesh.edge[h >> 1]
-    vv = mesh.vertex[v]
+    t = mesh.vertex
+    edge = h >> 1
     # errors, see bounds.py
-    eta = max(va[ETAI], vb[ETAI])
-    s_i = max(va[SI], vb[SI])
-    s_2 = max(va[S2], vb[S2])
-    reach = (np.sqrt(distance2(mesh.z, a, b)) + 2.0 * (max(va[ETA2], vb[ETA2]) + s_2)) * SLACK
+    eta = max(t[a, ETAI], t[b, ETAI])
+    eta_2 = max(t[a, ETA2], t[b, ETA2])
+    s_i = max(t[a, SI], t[b, SI])
+    s_2 = max(t[a, S2], t[b, S2])
+    s_x = max(t[a, DX], t[b, DX])
+    zn = max(t[a, ZN], t[b, ZN])
+    reach = (np.sqrt(distance2(mesh.z, a, b)) + 2.0 * (eta_2 + s_2)) * SLACK
     dx = mesh.x[b, 0] - mesh.x[a, 0]
     dy = mesh.x[b, 1] - mesh.x[a, 1]
-    length = (np.sqrt(dx * dx + dy * dy) + va[DX] + vb[DX]) * SLACK
+    length = (np.sqrt(dx * dx + dy * dy) + 2.0 * s_x) * SLACK
     size = max(max(abs(mesh.x[a, 0]), abs(mesh.x[b, 0])), max(abs(mesh.x[a, 1]), abs(mesh.x[b, 1])))
-    rounding = 4.0 * UNIT * max(va[ZN], vb[ZN])
+    rounding = 4.0 * UNIT * zn
     residual = eta + 8.0 * UNIT * abs(za) + rounding
     rise = abs(span) * (1.0 - 4.0 * UNIT) - 2.0 * (eta + s_i)
-    along = 1.0
-    along_ends = 1.0
-    own = 1.0
+    # v moves onto its edge's line and along it (first), or along the line through the displaced ends (second); the smaller bound holds
+    second = 1.0
+    own = np.inf
+    first = np.inf
     if rise > 0.0:
-        along = (residual + edge[SIGMAI]) / rise * SLACK
-        along_ends = (residual + s_i) / rise * SLACK
         own = residual / rise * SLACK
-    limit_2 = s_2 + min(1.0, along_ends) * reach
-    limit_i = s_i + min(1.0, along_ends) * reach
-    limit_x = max(va[DX], vb[DX]) + min(1.0, along_ends) * length
-    vv[ETA2] = max(va[ETA2], vb[ETA2]) + rounding
-    vv[ETAI] = eta + rounding
-    vv[XR] = max(va[XR], vb[XR]) + 8.0 * UNIT * size
-    if rise > 0.0:
-        vv[S2] = min(edge[SIGMA2] + along * reach, limit_2)
-        vv[SI] = min(edge[SIGMAI] + along * reach, limit_i)
-        vv[DX] = min(edge[ALPHA] + along * length, limit_x) + vv[XR]
-    else:
-        vv[S2] = limit_2
-        vv[SI] = limit_i
-        vv[DX] = limit_x + vv[XR]
-    vv[OWN2] = min(own * reach, vv[S2]) if rise > 0.0 else vv[S2]
-    vv[OWNI] = min(own * reach, vv[SI]) if rise > 0.0 else vv[SI]
-    vv[OWNX] = min(own * length, vv[DX]) if rise > 0.0 else vv[DX]
-    vv[ERR] = (vv[ETAI] + vv[SI]) * SLACK + TINY
-    vv[ZN] = max(va[ZN], vb[ZN])
-    vv[WEIGHT] = 1.0
-    unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, vv[ERR], answers, asked)
+        first = (residual + mesh.edge[edge, SIGMAI]) / rise * SLACK
+        second = min(1.0, (residual + s_i) / rise * SLACK)
+    move_2 = min(mesh.edge[edge, SIGMA2] + first * reach, s_2 + second * reach)
+    move_i = min(mesh.edge[edge, SIGMAI] + first * reach, s_i + second * reach)
+    xr = max(t[a, XR], t[b, XR]) + 8.0 * UNIT * size
+    move_x = min(mesh.edge[edge, ALPHA] + first * length, s_x + second * length) + xr
+    t[v, ETA2] = eta_2 + rounding
+    t[v, ETAI] = eta + rounding
+    t[v, S2] = move_2
+    t[v, SI] = move_i
+    t[v, ERR] = (eta + rounding + move_i) * SLACK + TINY
+    t[v, ZN] = zn
+    t[v, DX] = move_x
+    t[v, XR] = xr
+    t[v, OWN2] = min(own * reach, move_2)
+    t[v, OWNI] = min(own * reach, move_i)
+    t[v, OWNX] = min(own * length, move_x)
+    t[v, WEIGHT] = 1.0
+    unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, t[v, ERR], answers, asked)
     if unproven > 0:
         state[ASKED_HALF] = h
         state[ASKED_PLANE] = j
@@ -394,13 +400,10 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words
         state[ANSWERED] = 0
         return NEED_SIGNS
     state[ANSWERED] = 0
-    row = mesh.z[v]
-    ra = mesh.z[a]
-    rb = mesh.z[b]
-    for q in range(row.shape[0]):
-        row[q] = ca * ra[q] + cb * rb[q]
+    for q in range(mesh.z.shape[1]):
+        mesh.z[v, q] = ca * mesh.z[a, q] + cb * mesh.z[b, q]
     mesh.owner[v] = cut.label0 + j
-    set_zeros(mesh, cut, v)
+    set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.neuron, cut.threshold, v)
     mesh.x[v, 0] = ca * mesh.x[a, 0] + cb * mesh.x[b, 0]
     mesh.x[v, 1] = ca * mesh.x[a, 1] + cb * mesh.x[b, 1]
     next_row(mesh, cut, a, b, v, ca, cb)
@@ -409,7 +412,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words
     return DONE
 
 
-@scalar
+@section
 def split_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, ha: int, hb: int) -> None:
     """Join the origins of half-edges ha and hb; the negative side keeps its number, the positive side follows it."""
     e = state[N_EDGES]
@@ -421,11 +424,10 @@ def split_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, ha: int, hb
     mesh.label[e] = cut.label0 + j
     made_a = mesh.owner[va] == cut.label0 + j
     made_b = mesh.owner[vb] == cut.label0 + j
-    pa = mesh.vertex[va]
-    pb = mesh.vertex[vb]
-    mesh.edge[e, SIGMA2] = max(pa[OWN2] if made_a else pa[S2], pb[OWN2] if made_b else pb[S2])
-    mesh.edge[e, SIGMAI] = max(pa[OWNI] if made_a else pa[SI], pb[OWNI] if made_b else pb[SI])
-    mesh.edge[e, ALPHA] = max(pa[OWNX] if made_a else pa[DX], pb[OWNX] if made_b else pb[DX])
+    t = mesh.vertex
+    mesh.edge[e, SIGMA2] = max(t[va, OWN2 if made_a else S2], t[vb, OWN2 if made_b else S2])
+    mesh.edge[e, SIGMAI] = max(t[va, OWNI if made_a else SI], t[vb, OWNI if made_b else SI])
+    mesh.edge[e, ALPHA] = max(t[va, OWNX if made_a else DX], t[vb, OWNX if made_b else DX])
     close_a = np.int32(2 * e)  # runs vb -> va and closes the part that starts with ha
     close_b = np.int32(2 * e + 1)
     mesh.origin[close_a] = vb
@@ -444,7 +446,7 @@ def split_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, ha: int, hb
     side = 0
     while side == 0:
         h = mesh.after[h]
-        side = sign_at(mesh, mesh.origin[h], j)
+        side = sign_at(mesh.positive, mesh.negative, mesh.origin[h], j)
     mesh.first[cell] = close_a if side < 0 else close_b
     mesh.first[c] = close_b if side < 0 else close_a
     mesh.root[c] = mesh.root[cell]
@@ -452,16 +454,16 @@ def split_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, ha: int, hb
     mesh.follow[cell] = c
 
 
-@scalar
+@section
 def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, answers: Words, asked: Ints) -> int:
     h0 = mesh.first[cell]
     ha = -1
     hb = -1
     h = h0
-    sa = sign_at(mesh, mesh.origin[h], j)
+    sa = sign_at(mesh.positive, mesh.negative, mesh.origin[h], j)
     while True:
         following = mesh.after[h]
-        sb = sign_at(mesh, mesh.origin[following], j)
+        sb = sign_at(mesh.positive, mesh.negative, mesh.origin[following], j)
         zero = -1
         if sa == 0:
             zero = h
@@ -520,6 +522,32 @@ def restart(mesh: Mesh, n_cells: int, n_vertices: int) -> None:
         mesh.root[c] = c
     for v in range(n_vertices):
         mesh.owner[v] = -1
+
+
+@loop
+def expected_cells(mesh: Mesh, n_cells: int) -> int:
+    """How many cells there would be if all hyperplanes that cut a cell crossed each other in it: an upper bound."""
+    total = 0
+    for c in range(n_cells):
+        h0 = mesh.first[c]
+        k = 0
+        for w in range(mesh.positive.shape[1]):
+            above = np.uint64(0)
+            below = np.uint64(0)
+            h = h0
+            while True:
+                v = mesh.origin[h]
+                above |= mesh.positive[v, w]
+                below |= mesh.negative[v, w]
+                h = mesh.after[h]
+                if h == h0:
+                    break
+            both = above & below
+            while both:
+                both &= both - np.uint64(1)
+                k += 1
+        total += 1 + k + k * (k - 1) // 2
+    return total
 
 
 @loop

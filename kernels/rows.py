@@ -9,7 +9,7 @@ from ._jit import loop
 from .bounds import (
     BN, ERR, ETA2, ETAI, G, GAMMA, NH, RB, RBF, RW, S2, SI, SIGMA2, SIGMAI, SLACK, SW, TINY, UNIT, WEIGHT, ZN,
 )
-from .plane import Cut, Mesh, set_zeros, unit_value, vanishes
+from .plane import Cut, Mesh, none_positive, set_zeros, unit_value, vanishes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,7 +76,7 @@ def put_signs(mesh: Mesh, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -> 
 
     for q in range(open_v.shape[0]):
         if signs[q] == 0:
-            set_zeros(mesh, cut, open_v[q])
+            set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.neuron, cut.threshold, open_v[q])
 
 
 @loop
@@ -97,7 +97,7 @@ def activate(mesh: Mesh, cut: Cut, n: int, lipschitz: float, gamma: float, out: 
                 out[v, i] = h
                 size = 2.0 * lipschitz * abs(mesh.z[v, i]) + abs(h)  # bounds |slope z| + |intercept|
                 total += size * size
-        if vanishes(mesh, cut, v):
+        if none_positive(mesh.positive, v) if cut.is_relu else vanishes(mesh, cut, v):
             mesh.vertex[v, NH] = 1.0
             mesh.vertex[v, G] = 0.0
         else:
@@ -122,7 +122,7 @@ def advance(mesh: Mesh, cut: Cut, n_vertices: int, lipschitz: float, norms: Floa
         b[S2] = norms[SW] * sh * SLACK
         b[SI] = norms[RW] * sh * SLACK
         b[ERR] = (b[ETAI] + b[SI]) * SLACK
-        if g == 0.0 and vanishes(mesh, cut, v):
+        if g == 0.0:  # the row is the bias, exactly
             b[ERR] = 0.0
         b[ZN] = (norms[SW] * b[NH] + norms[BN]) * SLACK + b[ETA2]
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .certificate import Certificate as Certificate
     from .complex import Regions as Regions
-    from .complex import load_regions as load_regions
     from .domain import Box as Box
     from .domain import Line as Line
     from .domain import Polyline as Polyline
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from .errors import UnsupportedModule as UnsupportedModule
     from .network import Network as Network
     from .network import load_network as load_network
+    from .store import load_regions as load_regions
 
 __version__ = "0.1.0"
 
@@ -57,7 +57,7 @@ _MODULE_OF = {
     "count_regions": "enumerate",
     "enumerate_regions": "enumerate",
     "load_network": "network",
-    "load_regions": "complex",
+    "load_regions": "store",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

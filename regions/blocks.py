@@ -77,16 +77,21 @@ class Arena:
             self._rows[name] = buffer = grown
         return buffer[:size].reshape(self._room["vertex"], width)
 
-    def mesh(self, width: int, width_next: int, words: int, used: int = 0, used_next: int = 0) -> Mesh:
-        """The block's arrays; `used` rows of z and `used_next` rows of the next layer and of the signs keep their data."""
+    def mesh(self, width: int, width_next: int, words: int, used: int = 0, used_next: int = 0, signed: int = 0) -> Mesh:
+        """The block's arrays; so many rows of z, of the next layer and of the signs keep their data."""
         a = self._arrays
         return Mesh(
             origin=a["origin"], after=a["after"], before=a["before"], label=a["label"], edge=a["edge"],
             first=a["first"], follow=a["follow"], root=a["root"],
-            positive=self.rows("positive", words, used_next), negative=self.rows("negative", words, used_next),
+            positive=self.rows("positive", words, signed), negative=self.rows("negative", words, signed),
             z=self.rows("z", width, used), z_next=self.rows("z_next", width_next, used_next),
             x=a["x"], owner=a["owner"], vertex=a["vertex"],
         )  # fmt: skip
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return sum(a.nbytes for a in (*self._arrays.values(), *self._rows.values()))
 
     def swap_rows(self) -> None:
         """The next layer's rows become the rows."""
@@ -101,6 +106,39 @@ class Arena:
     def first_new(self) -> Index:
         """Second buffer for the cells' half-edges."""
         return self._arrays["first_new"]
+
+
+class ArenaPool:
+    """Arenas to be used again, by later blocks and later calls; at most a few megabytes are kept for the next call."""
+
+    def __init__(self, kept_bytes: int) -> None:
+        self._kept_bytes = kept_bytes
+        self._free: list[Arena] = []
+        self._lock = Lock()
+
+    def take(self) -> Arena:
+        """An arena with whatever buffers it has."""
+        with self._lock:
+            return self._free.pop() if self._free else Arena()
+
+    def give(self, arena: Arena) -> None:
+        """Hand an arena back."""
+        with self._lock:
+            self._free.append(arena)
+
+    def trim(self) -> None:
+        """Let go of what is too large to be kept between calls."""
+        with self._lock:
+            room = self._kept_bytes
+            kept = []
+            for arena in sorted(self._free, key=lambda a: a.size):
+                room -= arena.size
+                if room >= 0:
+                    kept.append(arena)
+            self._free = kept
+
+
+ARENAS = ArenaPool(1 << 26)
 
 
 @dataclass(frozen=True)
@@ -172,18 +210,20 @@ class Divider:
         self.block = block
         self._edge_map = np.full(block.n_edges, -1, np.int32)
         self._vertex_map = np.full(block.n_vertices, -1, np.int32)
+        self._source = np.empty(block.n_edges, np.int32)
+        self._source_vertex = np.empty(block.n_vertices, np.int32)
         self._lock = Lock()
 
     def part(self, first: int, last: int, arena: Arena) -> Block:
         """Copy cells first <= c < last into an arena."""
         block, mesh = self.block, self.block.mesh()
         with self._lock:
-            v, e = kernels.count_part(mesh, first, last, self._edge_map, self._vertex_map)
+            maps = self._edge_map, self._vertex_map
+            v, e = kernels.number_part(mesh, first, last, *maps, self._source, self._source_vertex)
+            source, source_vertex = self._source[:e].copy(), self._source_vertex[:v].copy()
             arena.reserve(v, e, last - first)
             part = arena.mesh(block.width, 0, 0)
-            source = np.empty(e, np.int32)
-            source_vertex = np.empty(v, np.int32)
-            kernels.copy_part(mesh, first, last, self._edge_map, self._vertex_map, part, source, source_vertex)
+            kernels.copy_part(mesh, first, last, *maps, source, source_vertex, part)
         half = np.arange(2 * e, dtype=np.int32)
         outer = half[part.after[: 2 * e] == half]
         patterns = [p[first:last] for p in block.patterns]
@@ -217,63 +257,44 @@ def _rings(mesh: Mesh, outer: Index) -> tuple[Ints, Index]:
     return offsets, edges
 
 
-def _ranges(starts: Ints, lengths: Ints) -> Ints:
-    """Concatenation of starts[i] + arange(lengths[i])."""
-    ends = np.cumsum(lengths)
-    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
-
-
-def _stacked(arrays: list[NDArray[Any]], counts: list[int]) -> tuple[NDArray[Any], Ints]:
-    """Concatenated CSR offsets of parts with `counts` values each."""
-    base = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    parts = [a[:-1] + b for a, b in zip(arrays, base, strict=False)]
-    return np.concatenate([*parts, base[-1:]]), base
-
-
-def joined(block: Block, parts: list[Seam], outcomes: list[Outcome], outcome: Outcome) -> Outcome:
+def joined(block: Block, seams: list[Seam], outcomes: list[Outcome], outcome: Outcome) -> Outcome:
     """Join the refined parts of a block into one complex, each shared edge and vertex once."""
-    vertex_base = np.concatenate([[0], np.cumsum([len(o.x) for o in outcomes])]).astype(np.int64)
-    edge_base = np.concatenate([[0], np.cumsum([len(o.label) for o in outcomes])]).astype(np.int64)
-    ends = np.concatenate([o.ends.astype(np.int64) + b for o, b in zip(outcomes, vertex_base, strict=False)])
-    ring_offsets, _ = _stacked([o.ring_offsets for o in outcomes], [len(o.ring_edges) for o in outcomes])
-    ring_edges = np.concatenate([o.ring_edges + b for o, b in zip(outcomes, edge_base, strict=False)])
-    source = np.concatenate([p.source[p.outer >> 1] for p in parts])
-    order = np.argsort(source, kind="stable")
-    twice = source[order[:-1]] == source[order[1:]]
-    kept, merged = order[:-1][twice], order[1:][twice]
-    lengths = np.diff(ring_offsets)
-    if not np.array_equal(lengths[kept], lengths[merged]):
-        raise AssertionError("two parts cut their common edge differently")
-    edge_kept = ring_edges[_ranges(ring_offsets[kept], lengths[kept])]
-    edge_merged = ring_edges[_ranges(ring_offsets[merged], lengths[merged])]
-    edge = np.arange(edge_base[-1])
-    edge[edge_merged] = edge_kept
-    vertex = np.arange(vertex_base[-1])
-    vertex[ends[edge_merged].ravel()] = ends[edge_kept].ravel()
-    # vertices that the block had: the copy in the first part that has one
-    copies = np.concatenate([o.start + b for o, b in zip(outcomes, vertex_base, strict=False)])
-    original = np.concatenate([p.source_vertex for p in parts])
-    owner = np.full(block.n_vertices, -1, np.int64)
-    owner[original[::-1]] = copies[::-1]
-    vertex[copies] = owner[original]
-    edge_kept_mask = edge == np.arange(len(edge))
-    vertex_kept_mask = vertex == np.arange(len(vertex))
-    new_edge = (np.cumsum(edge_kept_mask) - 1)[edge]
-    new_vertex = (np.cumsum(vertex_kept_mask) - 1)[vertex]
-    half = np.concatenate([o.half_edges + 2 * b for o, b in zip(outcomes, edge_base, strict=False)])
-    outcome.half_edges = (2 * new_edge[half >> 1] + (half & 1)).astype(np.int32)
-    outcome.cell_offsets, _ = _stacked([o.cell_offsets for o in outcomes], [len(o.half_edges) for o in outcomes])
-    outcome.x = np.concatenate([o.x for o in outcomes])[vertex_kept_mask]
-    outcome.error = np.concatenate([o.error for o in outcomes])[vertex_kept_mask]
-    outcome.ends = new_vertex[ends[edge_kept_mask]].astype(np.int32)
-    outcome.label = np.concatenate([o.label for o in outcomes])[edge_kept_mask]
+    vertices, edges, cells, halves, ring_entries = (
+        sum(len(getattr(o, name)) for o in outcomes) for name in ("x", "label", "cell_offsets", "half_edges", "ring_edges")
+    )
+    whole = kernels.Complex(
+        x=np.empty((vertices, 2)),
+        error=np.empty(vertices),
+        ends=np.empty((edges, 2), np.int32),
+        label=np.empty(edges, np.int32),
+        cell_offsets=np.zeros(cells - len(outcomes) + 1, np.int64),
+        half_edges=np.empty(halves, np.int32),
+    )
+    used = np.zeros(5, np.int64)
+    vertex_of = np.full(block.n_vertices, -1, np.int32)
+    ring_of = np.full(block.n_edges, -1, np.int64)
+    rings = np.empty(ring_entries, np.int32)
+    vertex_map = np.empty(max(len(o.x) for o in outcomes), np.int32)
+    edge_map = np.empty(max(len(o.label) for o in outcomes), np.int32)
+    for seam, o in zip(seams, outcomes, strict=True):
+        part = kernels.Complex(o.x, o.error, o.ends, o.label, o.cell_offsets, o.half_edges)
+        hangs = kernels.Attachment(seam.outer, seam.source, seam.source_vertex, o.start, o.ring_offsets, o.ring_edges)
+        kernels.join_part(part, hangs, whole, used, vertex_of, ring_of, rings, vertex_map, edge_map)
+    outcome.x, outcome.error = whole.x[: used[0]], whole.error[: used[0]]
+    outcome.ends, outcome.label = whole.ends[: used[1]], whole.label[: used[1]]
+    outcome.cell_offsets, outcome.half_edges = whole.cell_offsets, whole.half_edges
     outcome.patterns = [np.concatenate(p) for p in zip(*(o.patterns for o in outcomes), strict=True)]
-    outcome.start = new_vertex[owner[: len(block.seam.source_vertex)]]
-    # the block's own outer edges: the pieces of their pieces
-    place = np.full(block.n_edges, -1, np.int64)
-    place[source[order[::-1]]] = order[::-1]
-    piece_offsets, pieces = _rings(block.mesh(), block.seam.outer)
-    at = place[pieces]
-    outcome.ring_edges = new_edge[ring_edges[_ranges(ring_offsets[at], lengths[at])]].astype(np.int32)
-    outcome.ring_offsets = np.concatenate([[0], np.cumsum(lengths[at])])[piece_offsets].astype(np.int64)
+    outcome.start = vertex_of[: len(block.seam.source_vertex)].astype(np.int64)
+    outcome.ring_offsets, outcome.ring_edges = _rings_of_rings(block, ring_of, rings[: used[4]])
     return outcome
+
+
+def _rings_of_rings(block: Block, ring_of: Ints, rings: Index) -> tuple[Ints, Index]:
+    """The pieces of the pieces that a block's outer edges had been cut into when it was divided."""
+    offsets, edges = _rings(block.mesh(), block.seam.outer)
+    starts = ring_of[edges]
+    ends = np.append(np.sort(ring_of[ring_of >= 0]), len(rings))
+    lengths = ends[np.searchsorted(ends, starts, side="right")] - starts
+    total = np.concatenate([[0], np.cumsum(lengths)])
+    places = np.repeat(starts - total[:-1], lengths) + np.arange(total[-1])
+    return total[offsets].astype(np.int64), rings[places]

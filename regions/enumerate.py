@@ -24,7 +24,7 @@ from .errors import invalid
 from .geometry import LineComplex, PlaneComplex
 from .line import Line, Stretch, start_stretch
 from .network import Network
-from .plane import Plane, start_block
+from .plane import Plane
 from .program import Program, compile_network
 from .settle import Settler
 
@@ -112,7 +112,7 @@ def enumerate_regions(
             return _lines(network, program, [domain], max_regions)[0]
         engine, settler = _plane_engine(program, domain, True, max_regions)
         with _workers(engine.budget, n_jobs, executor, progress) as workers:
-            outcome = engine.run(start_block(program, domain.plane_chart()), 0, workers)
+            outcome = engine.enumerate(domain.plane_chart(), workers)
     geometry = PlaneComplex(
         x=outcome.x,
         error=outcome.error,
@@ -184,7 +184,7 @@ def count_regions(
         else:
             engine, _ = _plane_engine(program, domain, False, max_regions)
             with _workers(engine.budget, n_jobs, executor, progress) as workers:
-                outcome = engine.run(start_block(program, domain.plane_chart()), 0, workers)
+                outcome = engine.enumerate(domain.plane_chart(), workers)
             certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
             count = int(outcome.per_step[-1]) if program.steps else 1
             result = RegionCount(count, outcome.per_step[_layers(program)], certificate)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, plane, rows
 
-from .blocks import Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
+from .blocks import ARENAS, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
 from .budget import Budget, Workers
 from .domain.chart import PlaneChart
 from .program import Program, Step
@@ -31,11 +30,15 @@ def make_cut(step: Step, following: Step | None) -> plane.Cut:
         piece=np.array(a.piece_offset),
         slope=np.array(a.slope),
         intercept=step.intercept,
+        bend=step.bend,
         is_relu=step.is_relu,
         weight_t=np.zeros((n, 0)) if following is None else following.weight_t,
         bias=np.zeros(0) if following is None else following.bias,
         label0=step.label0,
     )
+
+
+ROOM_BYTES = 1 << 25  # rows that room is made for at once
 
 
 class Plane:
@@ -56,7 +59,15 @@ class Plane:
         self.keep = keep
         self.budget = budget
         self.cuts = [make_cut(a, b) for a, b in zip(program.steps, [*program.steps[1:], None], strict=True)]
-        self._arenas: list[Arena] = []
+
+    def enumerate(self, chart: PlaneChart, workers: Workers | None = None) -> Outcome:
+        """All cells of a polygon."""
+        block = start_block(self.program, chart)
+        try:
+            return self.run(block, 0, workers)
+        finally:
+            ARENAS.give(block.arena)
+            ARENAS.trim()
 
     def run(self, block: Block, number: int, workers: Workers | None = None) -> Outcome:
         """Take a block through the steps from `number` on, divided where it is large."""
@@ -85,11 +96,12 @@ class Plane:
             return self.gathered(block, [p.seam for p in copies], outcomes, outcome)
 
         def task(cells: tuple[int, int]) -> tuple[Seam, Outcome]:
-            arena = self._arenas.pop() if self._arenas else Arena()
-            part = divider.part(*cells, arena)
-            result = part.seam, self.run(part, number)
-            self._arenas.append(arena)
-            return result
+            arena = ARENAS.take()
+            try:
+                part = divider.part(*cells, arena)
+                return part.seam, self.run(part, number)
+            finally:
+                ARENAS.give(arena)
 
         done = [task(cells) for cells in ranges] if workers is None else workers.map(task, ranges)
         return self.gathered(block, [seam for seam, _ in done], [o for _, o in done], outcome)
@@ -103,10 +115,6 @@ class Plane:
             outcome.exact_signs += o.exact_signs
         return joined(block, seams, parts, outcome) if self.keep else outcome
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Buffers stay behind."""
-        return {**self.__dict__, "_arenas": []}
-
     def advance(self, block: Block, number: int, outcome: Outcome) -> Block:
         """Split a block's cells by one step's hyperplanes and evaluate the next step's rows."""
         step = self.program.steps[number]
@@ -116,10 +124,13 @@ class Plane:
         m = len(cut.neuron)
         words = (m + 63) // 64
         arena = block.arena
-        if m:
-            arena.reserve(3 * v + 256, 3 * e + 512, 3 * c + 256, block.used)
-        mesh = arena.mesh(block.width, len(cut.bias), words, used=v)
+        mesh = arena.mesh(block.width, 0, words, used=v)
         self.classify(mesh, cut, block, number, outcome)
+        if m:
+            room = min(plane.expected_cells(mesh, c), c + max(c, ROOM_BYTES // (8 * (block.width + len(cut.bias)))))
+            # a new cell brings at most one vertex inside its parent and two on edges, and as many edges and one more
+            arena.reserve(v + 2 * room, e + 3 * room, room + 1, block.used)
+        mesh = arena.mesh(block.width, len(cut.bias), words, used=v, signed=v)
         if following is not None:
             h = arena.rows("h", block.width)[:v]
             rows.activate(mesh, cut, v, step.activation.lipschitz, following.norms[bounds.GAMMA], h)
@@ -189,7 +200,7 @@ class Plane:
             if status == plane.NEED_ROOM:
                 v, e, c = (int(q) for q in state[: plane.CURSOR])
                 block.arena.reserve(2 * v + 256, 2 * e + 512, 2 * c + 256, (v, e, c))
-                mesh = block.arena.mesh(block.width, len(cut.bias), words, used=v, used_next=v)
+                mesh = block.arena.mesh(block.width, len(cut.bias), words, used=v, used_next=v, signed=v)
             elif status == plane.NEED_SIGNS:
                 self.answer(mesh, cut, state, block, answers, asked, outcome)
             else:
@@ -228,7 +239,7 @@ def _run_copy(engine: Plane, number: int, part: Block) -> Outcome:
 def start_block(program: Program, chart: PlaneChart) -> Block:
     """One cell: the whole polygon."""
     n = len(chart.points)
-    arena = Arena()
+    arena = ARENAS.take()
     arena.reserve(n, n, 1)
     steps = program.steps
     width = len(steps[0].bias) if steps else 0

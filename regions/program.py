@@ -79,6 +79,7 @@ class Step:
     threshold: Floats  # (m,) scaled
     intercept: Floats  # (pieces,) scaled
     intercept_low: Floats
+    bend: Floats  # (m,) change of slope at each hyperplane
     plain: bool  # hyperplane k is z[k] = 0
 
 
@@ -150,9 +151,17 @@ def _step(
         threshold=threshold,
         intercept=np.ascontiguousarray(intercept[:, 0]),
         intercept_low=np.ascontiguousarray(low[:, 0]),
+        bend=activation.slope[1:][_inner(activation)] - activation.slope[:-1][_inner(activation)],
         plain=len(neuron) == n and not threshold.any() and bool(np.array_equal(neuron, np.arange(n))),
     )
     return step, exact
+
+
+def _inner(activation: Activation) -> NDArray[np.bool_]:
+    """Which of the steps from one piece to the next in the table stay within a neuron."""
+    within = np.ones(len(activation.slope) - 1, np.bool_)
+    within[activation.piece_offset[1:-1] - 1] = False
+    return within
 
 
 def _build(network: Network, scale: bool) -> tuple[Program, bool]:

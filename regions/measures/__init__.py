@@ -1,1 +1,1 @@
-"""What is measured on the cells: counts by definition, volumes, boundaries and distances."""
+"""What is measured on the cells: counts by definition, volumes, boundaries, affine maps and distances."""

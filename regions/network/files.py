@@ -73,22 +73,26 @@ def load_network(path: str | PathLike[str]) -> Network:
     ...     lr.load_network(pathlib.Path(folder) / "small.npz") == network
     True
     """
-    file = _npz_path(path)
+    file = npz_path(path)
     if not file.is_file():
         raise invalid("path", "name an existing file", f"{str(file)!r}")
     try:
-        arrays = _read_arrays(file)
+        arrays = read_arrays(file, _MODEL_KEY, MAX_BYTES)
     except Exception as error:  # the zip and npy parsers meet damage with a dozen kinds of errors
         raise InvalidInput(f"{str(file)!r} must be {_ACCEPTED}; {str(error) or type(error).__name__}") from error
     try:
-        return _build_saved(arrays) if FORMAT_KEY in arrays else _build_plain(arrays)
+        return network_from_arrays(arrays)
     except ValueError as error:
         raise InvalidInput(f"{str(file)!r} must be {_ACCEPTED}; {error}") from error
 
 
 def save_network(network: Network, path: str | PathLike[str]) -> None:
     """Write what `load_network` reads; see `Network.save`."""
-    file = _npz_path(path)
+    write_arrays(npz_path(path), network_arrays(network))
+
+
+def network_arrays(network: Network) -> Arrays:
+    """A network as plain arrays; `network_from_arrays` undoes it."""
     distinct = dict.fromkeys(unit for activation in network.activations for unit in activation.units)
     units = {unit: i for i, unit in enumerate(distinct)}
     arrays: Arrays = {
@@ -103,6 +107,16 @@ def save_network(network: Network, path: str | PathLike[str]) -> None:
         if layer.activation is not None:
             index = np.array([units[unit] for unit in layer.activation.units], dtype=np.int64)
             arrays[f"kind{i}"] = index[layer.activation.kind]
+    return arrays
+
+
+def network_from_arrays(arrays: Arrays) -> Network:
+    """Build a network from what `network_arrays` made, or from plain weights and biases."""
+    return _build_saved(arrays) if FORMAT_KEY in arrays else _build_plain(arrays)
+
+
+def write_arrays(file: Path, arrays: Arrays) -> None:
+    """Write a .npz file without compression."""
     try:
         with file.open("wb") as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
@@ -110,7 +124,8 @@ def save_network(network: Network, path: str | PathLike[str]) -> None:
         raise invalid("path", "name a file that can be written", f"{str(file)!r} ({error})") from error
 
 
-def _npz_path(path: object) -> Path:
+def npz_path(path: object) -> Path:
+    """The argument as a path that ends in .npz."""
     if not isinstance(path, str | PathLike):
         raise invalid("path", "be a str or path", type(path).__name__)
     file = Path(path)
@@ -119,18 +134,18 @@ def _npz_path(path: object) -> Path:
     return file
 
 
-def _read_arrays(file: Path) -> Arrays:
-    """Read the arrays that describe a network, refusing what does not fit its own headers or `MAX_BYTES`."""
+def read_arrays(file: Path, wanted_keys: re.Pattern[str], max_bytes: int) -> Arrays:
+    """Read the arrays whose keys match, refusing what does not fit its own headers or exceeds `max_bytes` in all."""
     with zipfile.ZipFile(file) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if len(members) != len(archive.infolist()):
             raise InvalidInput("it holds two arrays of the same name")
-        wanted = {key: info for key, info in members.items() if _MODEL_KEY.fullmatch(key)}
+        wanted = {key: info for key, info in members.items() if wanted_keys.fullmatch(key)}
         if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in wanted.values()):
             raise InvalidInput("its members must be stored or deflated")
         total = sum(info.file_size for info in wanted.values())
-        if total > MAX_BYTES:
-            raise InvalidInput(f"its arrays must not exceed {MAX_BYTES} bytes together, got {total}")
+        if total > max_bytes:
+            raise InvalidInput(f"its arrays must not exceed {max_bytes} bytes together, got {total}")
         return {key: _read_array(archive.open(info), key, info.file_size) for key, info in wanted.items()}
 
 

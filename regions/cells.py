@@ -1,0 +1,158 @@
+"""The cells of a result and their faces: vertices, volumes, facets, neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from operator import index
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .certificate import Certificate
+from .domain import Domain
+from .errors import invalid
+from .geometry import Geometry
+from .measures import boundary, exactly
+from .network import Network
+from .network.cast import read_only
+from .program import Program
+from .settle import Settler
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cells:
+    """What `Regions` knows of its cells as convex sets; see there."""
+
+    network: Network
+    domain: Domain
+    program: Program
+    settlers: tuple[Settler, ...]
+    geometry: Geometry
+    packed_patterns: tuple[Words, ...]
+    per_layer: Ints
+    certificate: Certificate
+
+    def __post_init__(self) -> None:
+        """Lock the arrays."""
+        for array in (*self.packed_patterns, self.per_layer):
+            read_only(array)
+
+    def __len__(self) -> int:
+        """Number of cells."""
+        return self.geometry.n_cells
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the domain."""
+        return self.geometry.dim
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons with units; patterns have as many entries."""
+        return self.network.n_neurons
+
+    def words(self, cell: int) -> list[Words]:
+        """The packed pattern of one cell."""
+        return [p[cell] for p in self.packed_patterns]
+
+    def _cell(self, value: object) -> int:
+        """An index of a cell; negative ones count from the end."""
+        try:
+            cell = index(value)  # type: ignore[arg-type]
+        except TypeError:
+            raise invalid("cell", "be an integer", repr(value)) from None
+        if not -len(self) <= cell < len(self):
+            raise invalid("cell", f"be an index of one of {len(self)} cells", cell)
+        return cell % len(self)
+
+    @property
+    def volumes(self) -> Floats:
+        """(N,) areas or lengths of the cells in slice units, within `volume_errors`; infinite for an unbounded cell."""
+        return self.geometry.volumes
+
+    @property
+    def volume_errors(self) -> Floats:
+        """(N,) proven bounds of the errors of `volumes`, from those of the vertices and from rounding."""
+        return self.geometry.volume_errors
+
+    @cached_property
+    def domain_volume(self) -> float:
+        """Volume of the domain in slice units, correctly rounded; inf for a whole line."""
+        volume = self.domain.volume
+        return float("inf") if volume is None else float(volume)
+
+    @property
+    def vertex_coordinates(self) -> Floats:
+        """(V, d) all vertices in slice coordinates, within `vertex_errors`."""
+        return self.geometry.vertex_coordinates
+
+    @property
+    def vertex_errors(self) -> Floats:
+        """(V,) proven bounds of the Euclidean distances from the exact vertices."""
+        return self.geometry.error
+
+    @property
+    def cell_vertex_offsets(self) -> Ints:
+        """(N + 1,) the vertices of cell i are ``cell_vertices[cell_vertex_offsets[i]:cell_vertex_offsets[i + 1]]``."""
+        return self.geometry.cell_offsets
+
+    @property
+    def cell_vertices(self) -> Ints:
+        """Rows of `vertex_coordinates`, cell after cell; counter-clockwise in the plane, in order on a line."""
+        return self.geometry.cell_vertices
+
+    def vertices(self, cell: int) -> Floats:
+        """(k, d) corners of one cell in slice coordinates: counter-clockwise in the plane, both ends on a line."""
+        cell = self._cell(cell)
+        own = self.cell_vertices[self.cell_vertex_offsets[cell] : self.cell_vertex_offsets[cell + 1]]
+        return read_only(self.vertex_coordinates[own])
+
+    def exact_vertices(self, cell: int) -> list[tuple[Fraction, ...]]:
+        """Corners of one bounded cell as rational numbers, in the order of `vertices`.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such cell, or it is unbounded.
+
+        Notes
+        -----
+        Each is the crossing of its two edges' hyperplanes. Costs an exact evaluation of the cell's affine maps: milliseconds, more for deep networks.
+        """
+        return exactly.exact_vertices(self, self._cell(cell))
+
+    def exact_volumes(self, indices: Iterable[int] | None = None) -> list[Fraction]:
+        """Volumes as rational numbers, of all cells or of those named; they add up to the domain's, exactly.
+
+        Raises
+        ------
+        InvalidInput
+            As `exact_vertices`, whose cost per cell it has.
+        """
+        cells = range(len(self)) if indices is None else [self._cell(i) for i in indices]
+        return [exactly.exact_volume(self, cell) for cell in cells]
+
+    @cached_property
+    def facets(self) -> boundary.Facets:
+        """The interior facets (edges in the plane, breakpoints on a line): cells, neuron, layer, measure, vertices."""
+        return boundary.interior_facets(self)
+
+    @cached_property
+    def adjacency(self) -> Any:
+        """(N, N) scipy.sparse.csr_array, symmetric: the entry of two cells with a common facet is 1 + the facet's neuron.
+
+        Neurons are numbered through all layers with units, as the columns of `patterns`; 1 is added since 0 means no facet.
+        """
+        from scipy.sparse import coo_array
+
+        (i, j), neuron = self.facets.cells.T, self.facets.neuron + 1
+        pairs = (np.concatenate([i, j]), np.concatenate([j, i]))
+        return coo_array((np.concatenate([neuron, neuron]), pairs), shape=(len(self), len(self))).tocsr()

@@ -1,0 +1,314 @@
+"""The command ``linear-regions``: count and draw regions from a shell.
+
+Exit codes: 0 done, 1 input that breaks a rule or an unwritable file, 2 wrong usage, 3 budget exceeded, 130 interrupted.
+Numerical modules are imported by the commands that need them, so ``--help`` and ``--version`` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from . import __version__
+from .errors import BudgetExceeded, LinearRegionsError, invalid
+
+if TYPE_CHECKING:
+    from .certificate import Certificate
+    from .domain import Domain
+    from .network import Network
+
+OK, FAILED, OVER_BUDGET, INTERRUPTED = 0, 1, 3, 130
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
+
+_NEGATIVE = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)
+_EPILOG = "exit codes: 0 done, 1 input that breaks a rule, 2 wrong usage, 3 budget exceeded, 130 interrupted"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 input that breaks a rule, 3 budget exceeded, 130 interrupted. Wrong usage leaves through
+        ``SystemExit(2)``, as always with argparse.
+
+    Examples
+    --------
+    >>> from linear_regions.cli import main
+    >>> main(["count", "missing.npz", "--box", "-1", "1"])
+    1
+    """
+    try:
+        # A leading space keeps argparse from taking the point -1,0 for an option.
+        arguments = [f" {a}" if _NEGATIVE.match(a) else a for a in (sys.argv[1:] if argv is None else argv)]
+        options = _parser().parse_args(arguments)
+        options.run(options)
+        sys.stdout.flush()
+    except BudgetExceeded as error:
+        return _fail(error, OVER_BUDGET)
+    except LinearRegionsError as error:
+        return _fail(error, FAILED)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has left; nothing may be flushed to it at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return OK
+
+
+def _fail(error: Exception, code: int) -> int:
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="linear-regions",
+        description="The exact linear regions of piecewise-linear neural networks.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"linear-regions {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_count(commands)
+    _add_plot(commands)
+    return parser
+
+
+def _add_command(commands: Any, name: str, run: Any, text: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="threads, -1 for one per core (default: 1)")
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    text = "find, measure and draw the regions of a network trained on MNIST, at three moments of its training"
+    parser = _add_command(commands, "demo", _demo, text, "linear-regions demo --epoch 20 --output figures")
+    parser.add_argument("--epoch", type=int, choices=(0, 1, 20), help="this moment only (default: all three)")
+    parser.add_argument("--output", default=".", metavar="DIR", help="folder for the figure (default: this one)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+
+
+def _add_count(commands: Any) -> None:
+    text = "count the regions of a network on a box, segment, line or plane"
+    parser = _add_command(commands, "count", _count, text, "linear-regions count model.npz --box -1 1")
+    _add_problem(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_plot(commands: Any) -> None:
+    text = "draw the regions of a network on a box or plane"
+    example = "linear-regions plot model.npz --plane 0,0,0 1,0,0 0,1,0 --output regions.png"
+    parser = _add_command(commands, "plot", _plot, text, example)
+    _add_problem(parser)
+    parser.add_argument("--output", required=True, metavar="FILE", help="a .png, .pdf or .svg file")
+    parser.add_argument("--color", default="cell", help="what the colours show (default: cell)")
+
+
+def _add_problem(parser: argparse.ArgumentParser) -> None:
+    """Options that name the network, the domain and the limits."""
+    parser.add_argument("model", metavar="MODEL", help="a network: .npz with W0, b0, W1, b1, ... or from Network.save")
+    domain = parser.add_argument_group("domain", "Points are comma-separated numbers or .npy files.")
+    one = domain.add_mutually_exclusive_group(required=True)
+    one.add_argument("--box", nargs="+", type=float, metavar="X", help="LO HI for all inputs, or LO HI for each")
+    one.add_argument("--segment", nargs=2, type=_point, metavar=("START", "END"), help="from one point to another")
+    one.add_argument("--line", nargs=2, type=_point, metavar=("POINT", "DIRECTION"), help="infinite in both directions")
+    one.add_argument(
+        "--plane", nargs="+", type=_point, metavar="P", help="a square through three points, or a (3, n) .npy file"
+    )
+    domain.add_argument(
+        "--margin", type=float, default=0.2, help="of the square about the three points, over their circumradius (0.2)"
+    )
+    parser.add_argument("--max-regions", type=int, metavar="N", help="stop with exit code 3 once there are more")
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="a bar on stderr (default: if it is a terminal)"
+    )
+
+
+def _point(text: str) -> list[float] | Path:
+    """A point as its numbers, or the file that holds it."""
+    text = text.strip()
+    if text.endswith(".npy"):
+        return Path(text)
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        message = f"must be comma-separated numbers or name a .npy file, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _load_point(point: list[float] | Path, name: str) -> Any:
+    """The numbers of a point."""
+    import numpy as np
+
+    if isinstance(point, list):
+        return point
+    if not point.is_file():
+        raise invalid(name, "name an existing file", f"{str(point)!r}")
+    try:  # mapped, so that a header that promises too much fails before memory is taken
+        array = np.load(point, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # damage shows as many kinds of errors
+        raise invalid(name, "name a .npy file of plain numbers", f"{str(point)!r} ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise invalid(name, "name a .npy file of one array", f"{str(point)!r}")
+    return array
+
+
+def _domain(options: argparse.Namespace, network: Network) -> Domain:
+    from .domain import Line, Segment, Slice
+
+    if options.box is not None:
+        return _box(options.box, network.n_inputs)
+    if options.segment is not None:
+        start, end = (_load_point(p, "--segment") for p in options.segment)
+        return Segment(start, end)
+    if options.line is not None:
+        point, direction = (_load_point(p, "--line") for p in options.line)
+        return Line(point, direction)
+    points = [_load_point(p, "--plane") for p in options.plane]
+    if len(points) not in (1, 3):
+        raise invalid("--plane", "be three points, or one .npy file of shape (3, n)", f"{len(points)} values")
+    if len({len(p) for p in points}) > 1:
+        raise invalid("--plane", "be points of one dimension", [len(p) for p in points])
+    return Slice.through(points[0] if len(points) == 1 else points, margin=options.margin)
+
+
+def _box(bounds: list[float], n_inputs: int) -> Domain:
+    from .domain import Box
+
+    if len(bounds) == 2:
+        bounds = bounds * n_inputs
+    if len(bounds) != 2 * n_inputs:
+        raise invalid("--box", f"be one pair LO HI, or one for each of the {n_inputs} inputs", f"{len(bounds)} numbers")
+    return Box(bounds[::2], bounds[1::2])
+
+
+def _arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments that the enumeration and the count share."""
+    progress = sys.stderr.isatty() if options.progress is None else options.progress
+    return {"max_regions": options.max_regions, "n_jobs": options.jobs, "progress": progress}
+
+
+def certificate_record(certificate: Certificate) -> dict[str, Any]:
+    """The certificate as it stands in JSON output."""
+    return {
+        "certified": certificate.certified,
+        "signs": certificate.signs,
+        "double_signs": certificate.double_signs,
+        "exact_signs": certificate.exact_signs,
+        "undecided": certificate.undecided,
+    }
+
+
+def _count(options: argparse.Namespace) -> None:
+    from .enumerate import count_regions
+    from .network import load_network
+
+    network = load_network(options.model)
+    domain = _domain(options, network)
+    start = perf_counter()
+    result = count_regions(network, domain, full_output=True, **_arguments(options))
+    seconds = perf_counter() - start
+    per_layer = result.per_layer.tolist()
+    if options.json:
+        record = {
+            "command": "count",
+            "version": __version__,
+            "model": options.model,
+            "domain": repr(domain),
+            "regions": result.count,
+            "per_layer": per_layer,
+            "certificate": certificate_record(result.certificate),
+            "seconds": round(seconds, 6),
+        }
+        print(json.dumps(record))
+        return
+    print(f"{result.count:,} regions on {domain!r}")
+    print(f"after each layer: {', '.join(f'{n:,}' for n in per_layer) or 'none has units'}")
+    print(result.certificate)
+    print(f"{seconds:.3g} s, with loading or compiling the kernels")
+
+
+def _plot(options: argparse.Namespace) -> None:
+    from .enumerate import enumerate_regions
+    from .network import load_network
+
+    with new_figure(options.output) as file:
+        network = load_network(options.model)
+        regions = enumerate_regions(network, _domain(options, network), **_arguments(options))
+        import matplotlib
+
+        matplotlib.use("agg")
+        axes = regions.plot(color=options.color)
+        axes.figure.savefig(file, format=Path(options.output).suffix[1:].lower(), dpi=200, bbox_inches="tight")
+    print(f"{len(regions):,} regions drawn: {options.output}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from .demo import DemoResult, draw, run
+
+    path = Path(options.output) / "linear_regions_demo.png"
+    with new_figure(path) as file:
+        result = run((0, 1, 20) if options.epoch is None else (options.epoch,), n_jobs=options.jobs)
+        if not options.json:
+            print(result)
+        draw(result, file)
+    if options.json:
+        print(json.dumps({"command": "demo", "version": __version__, **result.record(), "figure": str(path)}))
+    else:
+        print(f"figure: {path}")
+
+
+@contextmanager
+def new_figure(output: str | Path) -> Iterator[BytesIO]:
+    """Collect a figure that becomes a file only when it is complete.
+
+    Raises
+    ------
+    InvalidInput
+        If the suffix is none of a figure's or the file cannot be written, before the body runs.
+    """
+    path = Path(output)
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise invalid("--output", f"end in one of {', '.join(FIGURE_SUFFIXES)}", f"{str(path)!r}")
+    partial = path.with_name(f".{path.name}.part")
+    content = BytesIO()
+    try:
+        _write(partial, b"", path)  # fails before the work is done, not after
+        yield content
+        _write(partial, content.getvalue(), path)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(partial: Path, content: bytes, path: Path) -> None:
+    if path.is_dir():
+        raise invalid("--output", "not be a folder", f"{str(path)!r}")
+    try:
+        partial.write_bytes(content)
+    except OSError as error:
+        raise invalid("--output", "name a file that can be written", f"{str(path)!r} ({error.strerror})") from error

@@ -1,0 +1,281 @@
+"""The result of an enumeration: cells and everything that is measured on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import Cells, Floats, Ints
+from .errors import MissingExtra
+from .measures import boundary, checks, counts, distance, location, maps, patterns
+from .network.cast import read_only
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Regions(Cells):
+    """The linear regions of a network on a domain: a complex of convex cells, one for each full-dimensional activation pattern.
+
+    Made by `enumerate_regions`. Coordinates are slice coordinates t, the input being ``domain.embed(t)``. What costs more than a look is computed at
+    first use and kept; all arrays are read-only. The combinatorics are exact; numbers are float64, those with an error bound say so.
+
+    Attributes
+    ----------
+    network : Network
+    domain : Domain
+    packed_patterns : tuple of (N, words) ndarray of uint64
+        Per affine step of the network, bit k says on which side of its k-th breakpoint the cell lies; see `patterns`.
+    per_layer : (L,) ndarray of int64
+        Number of cells after each layer with units.
+    certificate : Certificate
+        What proved the result.
+    program, settlers, geometry
+        The compiled network, its exact arithmetic, and the cells as flat arrays; for use inside the library.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1], [1, 1]], [[1, 1, -2]]], [[0, 0, -1], [0.5]])
+    >>> regions = lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1]))
+    >>> len(regions), regions.dim
+    (6, 2)
+    >>> [str(v) for v in regions.exact_volumes()]
+    """
+
+    def __repr__(self) -> str:
+        """Show the number of cells and what proved it."""
+        layers = "/".join(map(str, self.per_layer.tolist()))
+        c = self.certificate
+        state = f"certified: {c.signs:,} signs, {c.exact_signs:,} exact"
+        return f"Regions({len(self)} cells in {self.dim}-D, layers {layers or 'none'}, {state})"
+
+    def summary(self) -> str:
+        """Several lines about the result, for people."""
+        size = "length" if self.dim == 1 else "area"
+        edges = "breakpoints" if self.dim == 1 else "boundary length"
+        volume = "infinite" if self.domain_volume == np.inf else f"{self.domain_volume:.6g}"
+        lines = [
+            f"{len(self):,} cells (full-dimensional activation regions, R2)",
+            f"network     {self.network!r}",
+            f"domain      {self.domain!r}, {size} {volume}",
+            f"per layer   {', '.join(f'{n:,}' for n in self.per_layer.tolist()) or 'no units'}",
+            f"{edges:<11} {self.boundary_volume():,.6g}",
+            str(self.certificate),
+        ]
+        return "\n".join(lines)
+
+    # Boundary
+
+    @overload
+    def boundary_volume(self, codim: int = 1, by: None = None) -> float: ...
+
+    @overload
+    def boundary_volume(self, codim: int = 1, *, by: Literal["layer", "neuron"]) -> Floats: ...
+
+    @overload
+    def boundary_volume(self, codim: int, by: Literal["layer", "neuron"]) -> Floats: ...
+
+    def boundary_volume(self, codim: int = 1, by: Literal["layer", "neuron"] | None = None) -> float | Floats:
+        """Volume of the boundary between cells inside the open domain, in slice units; every facet counts once.
+
+        Parameters
+        ----------
+        codim : int
+            1: total length of the edges, on a line the number of breakpoints. 2 (in the plane): number of vertices.
+        by : {None, "layer", "neuron"}
+            Split the sum by layer with units, or by neuron: a facet belongs to the neuron that made it, the earliest one where several vanish.
+
+        Returns
+        -------
+        float, or (L,) or (n_neurons,) ndarray of float64
+
+        Raises
+        ------
+        InvalidInput
+            If `codim` is not from 1 to the dimension, or `by` is unknown or given for vertices, which belong to several neurons.
+
+        Notes
+        -----
+        This is the activation boundary: it counts facets across which the output's gradient does not change. Numbers of vertices and breakpoints are
+        exact; lengths are within `boundary_volume_error`.
+        """
+        return boundary.boundary_volume(self, codim, by)
+
+    def boundary_volume_error(self, codim: int = 1) -> float:
+        """A proven bound of the error of `boundary_volume`, and of the sum of errors of its parts; 0 for counts."""
+        return boundary.boundary_volume_error(self, codim)
+
+    # Patterns and maps
+
+    @cached_property
+    def patterns(self) -> NDArray[np.int8] | NDArray[np.int16]:
+        """(N, n_neurons) piece of every neuron with a unit, layer after layer: the number of breakpoints below z on the cell.
+
+        A pre-activation that equals a breakpoint on the whole cell counts as below it. `packed_patterns` is smaller by a factor of eight or more.
+        """
+        return read_only(patterns.piece_table(self.program, self.packed_patterns))
+
+    @cached_property
+    def pattern_table(self) -> patterns.PatternTable:
+        """Finds a cell by its pattern."""
+        return patterns.PatternTable(self.packed_patterns, len(self))
+
+    @cached_property
+    def affine_maps(self) -> maps.AffineMaps:
+        """The network on each cell, ``A[i] @ t + b[i]`` in slice coordinates: A (N, n_out, d) and b (N, n_out).
+
+        Float64 with the usual rounding. Costs a matrix product per layer over all cells, and memory for the result.
+
+        Raises
+        ------
+        InvalidInput
+            On a polyline, which has no single slice coordinate chart.
+        """
+        return maps.affine_maps(self)
+
+    def ambient_map(self, cell: int) -> maps.AffineMaps:
+        """The network on one cell in input coordinates: A (n_out, n_inputs), b (n_out,), in float64."""
+        return maps.ambient_map(self, self._cell(cell))
+
+    def exact_map(self, cell: int) -> maps.ExactMap:
+        """The network on one cell in slice coordinates as rational numbers: A a list of rows, b a list.
+
+        Raises
+        ------
+        InvalidInput
+            On a polyline.
+        """
+        return maps.exact_map(self, self._cell(cell))
+
+    def count(self, definition: str = "R2") -> int:
+        """Number of regions by a definition of Stargalla, Hertrich & Reichman 2025 (arXiv 2505.16716), proven.
+
+        Parameters
+        ----------
+        definition : {"R2", "R6"}
+            "R2": full-dimensional activation regions, the cells. "R6": distinct affine maps t -> output on the domain.
+
+        Raises
+        ------
+        InvalidInput
+            If the definition is another, or for "R6" on a polyline.
+
+        Notes
+        -----
+        R6 compares all maps modulo primes until they are proven different or proven equal; a prime costs what `affine_maps` costs.
+        """
+        return counts.count(self, definition)
+
+    # Points
+
+    def find(self, points: object) -> Ints:
+        """Which cell holds each point.
+
+        Parameters
+        ----------
+        points : array_like, (M, d)
+            Slice coordinates, taken exactly; (M,) will do on a line.
+
+        Returns
+        -------
+        (M,) ndarray of int64
+            The cell; -1 outside the domain. A point on the boundary of cells goes to the one of lowest index.
+
+        Raises
+        ------
+        InvalidInput
+            If the shape does not fit or a number is not finite.
+
+        Notes
+        -----
+        Exact: floats answer where error bounds prove the answer, rational arithmetic where they do not. About a microsecond and one evaluation of
+        the network per point; a few milliseconds for a point on a boundary.
+        """
+        return location.find(self, points)
+
+    def distance(self, points: object, to: str = "activation") -> Floats:
+        """Distance of points to the nearest facet inside the domain, in slice units.
+
+        Parameters
+        ----------
+        points : array_like, (M, d)
+            Slice coordinates of points in the domain; (M,) will do on a line.
+        to : {"activation"}
+            Every facet between cells counts, whether or not the output's gradient changes there.
+
+        Returns
+        -------
+        (M,) ndarray of float64
+            inf if there is no facet. Off by at most the largest of `vertex_errors` and a few units in the last place of the coordinates.
+
+        Raises
+        ------
+        InvalidInput
+            If the shape does not fit, or a point lies outside the domain.
+        """
+        return distance.distance(self, points, to)
+
+    # The whole
+
+    def check(self, *, exact: bool = False) -> None:
+        """Verify the invariants of a cell complex.
+
+        Volumes add up to the domain's; V - E + F = 1; interior facets have two cells and outer ones one; patterns are unique; the cells of a facet
+        differ at its neuron, and in others only where those vanish on it; cells are convex polygons that close; the map of every cell agrees with
+        the network at its corners, so the output is continuous; cells per layer do not decrease.
+
+        Parameters
+        ----------
+        exact : bool
+            Decide volumes and vanishing neurons in rational arithmetic (milliseconds per cell), instead of within proven bounds of rounding.
+
+        Raises
+        ------
+        InvariantViolated
+            With the figures.
+        """
+        checks.check(self, exact=exact)
+
+    def to_networkx(self) -> Any:
+        """The cells as a networkx.Graph: nodes with ``volume``, edges with ``neuron``, ``layer`` and ``measure``.
+
+        Raises
+        ------
+        MissingExtra
+            If networkx is not installed.
+        """
+        try:
+            import networkx
+        except ModuleNotFoundError as error:
+            raise MissingExtra("Regions.to_networkx needs networkx: pip install networkx") from error
+        graph = networkx.Graph()
+        graph.add_nodes_from((i, {"volume": v}) for i, v in enumerate(self.volumes.tolist()))
+        f = self.facets
+        columns = (f.cells.tolist(), f.neuron.tolist(), f.layer.tolist(), f.measure.tolist())
+        graph.add_edges_from((i, j, {"neuron": n, "layer": k, "measure": m}) for (i, j), n, k, m in zip(*columns))
+        return graph
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write network, domain and cells to a .npz file of plain arrays; `load_regions` reads it back.
+
+        Raises
+        ------
+        InvalidInput
+            If the suffix is another or the file cannot be written.
+        """
+        from .store import save_regions
+
+        save_regions(self, path)
+
+    def plot(self, ax: Axes | None = None, *, color: object = "cell", mark: object = None, edges: bool = True) -> Axes:
+        """Draw the cells, or on a line the network's outputs with the breakpoints; see `linear_regions.plot.plot_regions`."""
+        from .plot import plot_regions
+
+        return plot_regions(self, ax, color=color, mark=mark, edges=edges)

@@ -1,0 +1,95 @@
+"""The boundary between cells: its volume in all, by layer and by neuron."""
+
+from __future__ import annotations
+
+from math import fsum
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.errors import InvalidInput, invalid
+from linear_regions.geometry import SLACK, UNIT
+from linear_regions.network.cast import read_only
+from linear_regions.program import Program
+
+if TYPE_CHECKING:
+    from linear_regions.complex import Regions
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Facets(NamedTuple):
+    """The interior facets, one row each.
+
+    Attributes
+    ----------
+    cells : (F, 2) ndarray of int64
+        The two cells, the lower index first.
+    neuron : (F,) ndarray of int64
+        The neuron that made the facet, numbered through all layers with units.
+    layer : (F,) ndarray of int64
+        Its layer among those with units.
+    measure : (F,) ndarray of float64
+        Lengths in the plane, ones on a line.
+    vertices : (F, d) ndarray of int64
+        Rows of `Regions.vertex_coordinates`.
+    """
+
+    cells: Ints
+    neuron: Ints
+    layer: Ints
+    measure: Floats
+    vertices: Ints
+
+
+def label_layers(program: Program) -> Ints:
+    """(n_hyperplanes,) layer of each hyperplane label among the layers with units."""
+    layer: Ints = np.cumsum([step.has_units for step in program.steps], dtype=np.int64) - 1
+    return layer[program.label_step] if len(program.steps) else np.zeros(0, np.int64)
+
+
+def interior_facets(regions: Regions) -> Facets:
+    """All facets inside the domain; see `Regions.facets`."""
+    geometry = regions.geometry
+    own = np.flatnonzero(geometry.interior)
+    label = geometry.label[own]
+    arrays = (
+        np.sort(geometry.facet_cells[own], axis=1),
+        regions.program.label_neuron[label],
+        label_layers(regions.program)[label],
+        geometry.facet_measures[own],
+        geometry.facet_vertices[own],
+    )
+    return Facets(*(read_only(a) for a in arrays))
+
+
+def _check_codim(regions: Regions, codim: object) -> None:
+    if codim not in range(1, regions.dim + 1):
+        raise invalid("codim", f"be an integer from 1 to {regions.dim}, the dimension of the domain", repr(codim))
+
+
+def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Floats:
+    """See `Regions.boundary_volume`."""
+    _check_codim(regions, codim)
+    if by not in (None, "layer", "neuron"):
+        raise invalid("by", 'be None, "layer" or "neuron"', repr(by))
+    if codim == 2:
+        if by is not None:
+            raise InvalidInput(f"by must be None for codim 2, as a vertex belongs to several neurons, got {by!r}")
+        return float(regions.geometry.n_interior_vertices)
+    facets = regions.facets
+    if by is None:
+        return fsum(facets.measure)
+    owner, n = (facets.layer, len(regions.network.activations)) if by == "layer" else (facets.neuron, regions.n_neurons)
+    return read_only(np.bincount(owner, weights=facets.measure, minlength=n))
+
+
+def boundary_volume_error(regions: Regions, codim: int) -> float:
+    """See `Regions.boundary_volume_error`."""
+    _check_codim(regions, codim)
+    if codim == regions.dim:
+        return 0.0
+    own = regions.geometry.interior
+    return (fsum(regions.geometry.facet_errors[own]) + len(regions) * UNIT * fsum(regions.facets.measure)) * SLACK

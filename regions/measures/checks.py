@@ -1,0 +1,98 @@
+"""The invariants that every cell complex obeys, each a function that says what is wrong, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.domain import Polyline
+from linear_regions.errors import InvariantViolated
+from linear_regions.geometry import PlaneComplex
+
+from .patterns import hashed, stacked
+from .residuals import map_failures, side_failures, volume_failures, zero_failures
+
+if TYPE_CHECKING:
+    from linear_regions.complex import Regions
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_CHUNK = 1 << 13
+
+
+def check(regions: Regions, *, exact: bool) -> None:
+    """Raise if an invariant fails; see `Regions.check`."""
+    _raise([*_counts(regions), *_incidence(regions)])  # what follows relies on sound indices
+    _raise([*_patterns(regions), *_changes(regions, exact)])
+    _raise([*volume_failures(regions, exact), *side_failures(regions), *map_failures(regions)])
+
+
+def _raise(failures: list[str]) -> None:
+    if failures:
+        raise InvariantViolated("; ".join(failures))
+
+
+def _counts(regions: Regions) -> Iterator[str]:
+    """Cells per layer, and Euler's formula."""
+    layers = regions.per_layer
+    if (np.diff(layers, prepend=1) < 0).any() or (len(layers) and layers[-1] != len(regions)):
+        yield f"per_layer must not decrease and end in {len(regions)}, got {layers.tolist()}"
+    if any(len(p) != len(regions) for p in regions.packed_patterns):
+        yield f"every cell must have a pattern, got {[len(p) for p in regions.packed_patterns]} for {len(regions)} cells"
+    g = regions.geometry
+    if isinstance(g, PlaneComplex) and (euler := len(g.x) - len(g.label) + g.n_cells) != 1:
+        yield f"V - E + F must be 1, got {len(g.x)} - {len(g.label)} + {g.n_cells} = {euler}"
+
+
+def _incidence(regions: Regions) -> Iterator[str]:
+    """Interior facets have two cells, outer ones one; cycles close."""
+    g = regions.geometry
+    cells = g.facet_cells
+    wrong = np.flatnonzero((cells >= 0).sum(axis=1) != np.where(g.interior, 2, 1))
+    if len(wrong):
+        f = int(wrong[0])
+        yield f"facet {f} with label {g.label[f]} must have {1 + g.interior[f]} cells, got {cells[f].tolist()}"
+    if isinstance(g, PlaneComplex):
+        if len(np.unique(g.half_edges)) != len(g.half_edges):
+            yield "a half-edge must belong to one cell"
+        if (np.diff(g.cell_offsets) < 3).any():
+            yield f"cells must have at least 3 sides, got {np.diff(g.cell_offsets).min()}"
+        end = g.ends.ravel()[g.half_edges ^ 1]
+        open_ = np.flatnonzero(end != g.cell_vertices[g.next_corner])
+        if len(open_):
+            yield f"the sides of every cell must form a cycle, {len(open_)} do not meet the next one"
+
+
+def _patterns(regions: Regions) -> Iterator[str]:
+    """Patterns are unique; the two cells of a facet differ at its hyperplane."""
+    words = stacked(regions.packed_patterns, len(regions))
+    keys = hashed(words, 0)
+    order = np.argsort(keys, kind="stable")
+    twins = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
+    same = twins[(words[order[twins]] == words[order[twins + 1]]).all(axis=1)]
+    if len(same) and not isinstance(regions.domain, Polyline):  # a curve may come back to a region
+        yield f"patterns must be unique, cells {order[same[0]]} and {order[same[0] + 1]} share one"
+
+
+def _changes(regions: Regions, exact: bool) -> Iterator[str]:
+    """The two cells of a facet differ at its hyperplane, and elsewhere only in hyperplanes that hold the facet too."""
+    g, program = regions.geometry, regions.program
+    interior = np.flatnonzero(g.interior)
+    for number, (step, packed) in enumerate(zip(program.steps, regions.packed_patterns, strict=True)):
+        m = step.activation.n_hyperplanes
+        for first in range(0, len(interior) if m else 0, _CHUNK):
+            facets = interior[first : first + _CHUNK]
+            label = g.label[facets]
+            cells = g.facet_cells[facets]
+            differ = (packed[cells[:, 0]] ^ packed[cells[:, 1]]).astype("<u8").view(np.uint8)
+            rows, planes = np.nonzero(np.unpackbits(differ, axis=1, bitorder="little", count=m))
+            other = planes + step.label0
+            own = other == label[rows]
+            if (missing := np.count_nonzero(program.label_step[label] == number) - np.count_nonzero(own)):
+                yield f"the cells of a facet must differ at its neuron, those of {missing} facets of step {number} do not"
+            if not own.all():
+                yield from zero_failures(regions, number, facets[rows[~own]], other[~own], exact)

@@ -1,0 +1,169 @@
+"""Which cell holds a point: proven by floats with error bounds, or decided in rational arithmetic."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.errors import invalid
+from linear_regions.geometry import SLACK, TINY, UNIT, LineComplex, PlaneComplex, flat_ranges
+from linear_regions.network.cast import exact_array
+
+from .exactly import exact_breakpoint
+from .patterns import packed_signs
+
+if TYPE_CHECKING:
+    from linear_regions.complex import Regions
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+_CHUNK_BYTES = 1 << 25
+_UNDECIDED = -2
+
+
+def points_in_slice(regions: Regions, points: object, name: str = "points") -> Floats:
+    """The argument as (M, d); on a line (M,) will do."""
+    given = exact_array(points, name)
+    if regions.dim == 1 and given.ndim == 1:
+        given = given[:, None]
+    if given.ndim != 2 or given.shape[1] != regions.dim:
+        raise invalid(name, f"have shape (M, {regions.dim}), in slice coordinates", given.shape)
+    return given
+
+
+def find(regions: Regions, points: object) -> Ints:
+    """Cells of points; see `Regions.find`."""
+    given = points_in_slice(regions, points)
+    if isinstance(regions.geometry, LineComplex):
+        return _find_on_line(regions, regions.geometry, given[:, 0])
+    width = max(8, *regions.network.widths, regions.network.n_inputs)
+    rows = max(256, _CHUNK_BYTES // (8 * width))
+    result = np.empty(len(given), np.int64)
+    for first in range(0, len(given), rows):
+        result[first : first + rows] = _find_in_plane(regions, regions.geometry, given[first : first + rows])
+    return result
+
+
+def _find_on_line(regions: Regions, geometry: LineComplex, t: Floats) -> Ints:
+    """Binary search, exact where a breakpoint's error bound leaves a doubt; points on a breakpoint go to the cell before it."""
+    # Error bounds may exceed gaps, so the order is that of the lower and upper bounds, both made monotone.
+    place, error = geometry.t, geometry.error
+    low = np.maximum.accumulate(np.where(error > 0, np.nextafter(place - error, -np.inf), place))
+    high = np.minimum.accumulate(np.where(error > 0, np.nextafter(place + error, np.inf), place)[::-1])[::-1]
+    below = np.searchsorted(high, t)  # breakpoints proven to lie strictly below, unless their bounds touch t
+    above = np.searchsorted(low, t, side="right")
+    result = below - 1
+    for i in np.flatnonzero(below != above):
+        x = Fraction(float(t[i]))
+        first, last = int(below[i]), int(above[i])
+        number = next((k for k in range(first, last) if exact_breakpoint(regions, k) >= x), last)
+        at_start = number == 0 and exact_breakpoint(regions, 0) == x
+        result[i] = 0 if at_start else number - 1
+    result[result == len(regions)] = -1
+    return result
+
+
+def _find_in_plane(regions: Regions, geometry: PlaneComplex, t: Floats) -> Ints:
+    """Guess by the pattern that float64 gives, prove the guess by the sides of the polygon, decide the rest exactly."""
+    inside = _in_domain(regions, t)
+    result = np.where(inside == -1, -1, _UNDECIDED)
+    own = np.flatnonzero(inside >= 0)
+    if len(own):
+        guess = regions.pattern_table.find(_float_pattern(regions, t[own]), len(own))
+        good = np.flatnonzero(guess >= 0)
+        good = good[_proven_inside(geometry, guess[good], t[own[good]])]
+        result[own[good]] = guess[good]
+    for i in np.flatnonzero(result == _UNDECIDED):
+        result[i] = _exact_cell(regions, [Fraction(v) for v in t[i].tolist()])
+    return result
+
+
+def _in_domain(regions: Regions, t: Floats) -> Ints:
+    """1 for points proven to lie inside the domain, -1 for outside, 0 where floats do not tell."""
+    rows = np.array([[float(f) for f in row] for row in regions.domain.plane_chart().facets])
+    value = t @ rows[:, :2].T + rows[:, 2]
+    size = np.abs(t) @ np.abs(rows[:, :2]).T + np.abs(rows[:, 2])
+    bound = 8 * UNIT * size + TINY
+    result: Ints = np.where((value < -bound).all(axis=1), 1, 0) - (value > bound).any(axis=1)
+    return result
+
+
+def _float_pattern(regions: Regions, t: Floats) -> list[Words]:
+    """Packed patterns of points as float64 has them."""
+    entering = iter(regions.network.preactivations(regions.domain.embed(t)))
+    packed = []
+    for step in regions.program.steps:
+        if step.has_units:
+            a = step.activation
+            packed.append(packed_signs(next(entering)[:, a.hyperplane_neuron] > a.hyperplane_threshold))
+        else:
+            packed.append(np.zeros((len(t), 0), np.uint64))
+    return packed
+
+
+def _proven_inside(geometry: PlaneComplex, cells: Ints, t: Floats) -> NDArray[np.bool_]:
+    """Whether each point lies inside its cell by more than the error of the orientation tests.
+
+    With ends a, b off by at most e_a, e_b, the orientation (b - a) x (t - a) is off by at most |b - a| e_a + (e_a + e_b) (|t - a| + e_a), and
+    rounding adds at most 4 u |b - a| |t - a|.
+    """
+    if not len(cells):
+        return np.zeros(0, np.bool_)
+    size = np.diff(geometry.cell_offsets)[cells]
+    place = flat_ranges(geometry.cell_offsets[cells], size)
+    start, end = geometry.cell_vertices[place], geometry.cell_vertices[geometry.next_corner[place]]
+    a = geometry.x[start]
+    side, ray = geometry.x[end] - a, np.repeat(t, size, axis=0) - a
+    e = geometry.error[start]
+    long, far = np.abs(side).sum(axis=1), np.abs(ray).sum(axis=1)
+    bound = (long * e + (e + geometry.error[end]) * (far + e) + 4 * UNIT * long * far) * SLACK + TINY
+    left = side[:, 0] * ray[:, 1] - side[:, 1] * ray[:, 0] > bound
+    result: NDArray[np.bool_] = np.logical_and.reduceat(left, np.cumsum(size) - size)
+    return result
+
+
+def _exact_cell(regions: Regions, t: list[Fraction]) -> int:
+    """The lowest cell whose closure holds a point, -1 outside the domain.
+
+    First one such cell: the one that points next to t lie in, t moved by an infinitesimal towards the middle of the domain and by a smaller one across.
+    All others are reached from it through facets. A cell's closure holds t if its pattern has the proven sign of every hyperplane that does not
+    vanish at t, since the network is continuous.
+    """
+    exact = regions.settlers[0].exact
+    chart = regions.domain.plane_chart()
+    if any(sum(a * v for a, v in zip(row, [*t, Fraction(1)])) > 0 for row in chart.facets):
+        return -1
+    middle = [sum(column, start=Fraction(0)) / len(column) for column in zip(*chart.corners)]
+    inward = [m - v for m, v in zip(middle, t)]
+    if not any(inward):
+        inward = [Fraction(1), Fraction(0)]
+    moves = [[*t, Fraction(1)], [*inward, Fraction(0)], [-inward[1], inward[0], Fraction(0)]]
+    words: list[Words] = []
+    free: list[Words] = []
+    for step in regions.program.steps:
+        rows = [exact.row(step.label0 + k, words) for k in range(step.activation.n_hyperplanes)]
+        values = [[sum(int(r) * m for r, m in zip(row, move)) for move in moves] for row in rows]
+        positive = [next((v for v in own if v), 0) > 0 for own in values]
+        words.append(packed_signs(np.array(positive, np.bool_)))
+        free.append(packed_signs(np.array([own[0] == 0 for own in values], np.bool_)))
+    (start,) = regions.pattern_table.find([w[None] for w in words], 1).tolist()
+    return min(_cells_around(regions, start, words, free))
+
+
+def _cells_around(regions: Regions, start: int, words: list[Words], free: list[Words]) -> set[int]:
+    """Cells that are linked to `start` and differ from the pattern in free bits only."""
+    links = regions.adjacency
+    found, front = {start}, [start]
+    while front:
+        cell = front.pop()
+        for other in links.indices[links.indptr[cell] : links.indptr[cell + 1]].tolist():
+            own = regions.words(other)
+            if other not in found and not any(((p ^ w) & ~f).any() for p, w, f in zip(own, words, free)):
+                found.add(other)
+                front.append(other)
+    return found

@@ -1,0 +1,148 @@
+"""Invariants that hold between numbers: each is tested within proven bounds of rounding, or exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import fsum
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.domain import Polyline
+from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex
+from linear_regions.program import spectral_bound
+
+from .maps import float_arithmetic, walk
+
+if TYPE_CHECKING:
+    from linear_regions.complex import Regions
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_CHUNK = 1 << 14
+
+
+def volume_failures(regions: Regions, exact: bool) -> Iterator[str]:
+    """Volumes add up to that of the domain."""
+    total = regions.domain.volume
+    if total is None:
+        return
+    if exact:
+        if (found := sum(regions.exact_volumes(), start=Fraction(0))) != total:
+            yield f"volumes must add up to {total}, got {found}"
+        return
+    near, error = fsum(regions.volumes), fsum(regions.volume_errors)
+    if abs(Fraction(near) - total) > Fraction((error + UNIT * near) * SLACK):
+        yield f"volumes must add up to {float(total)} within {error:.3g}, got {near}"
+
+
+def side_failures(regions: Regions) -> Iterator[str]:
+    """Polygons: d vol = sum of heights times sides, outward normals times sides add up to zero, corners turn left."""
+    g = regions.geometry
+    if not isinstance(g, PlaneComplex):
+        return
+    first, following, size = g.cell_offsets[:-1], g.next_corner, np.diff(g.cell_offsets)
+    p = g.x[g.cell_vertices]
+    side = p[following] - p
+    normal = np.column_stack([side[:, 1], -side[:, 0]])  # outward, as long as the side
+    ray = p - np.repeat(np.add.reduceat(p, first) / size[:, None], size, axis=0)
+    long, far = np.abs(side).sum(axis=1), np.abs(ray).sum(axis=1)
+    rounding = 8 * size * UNIT * np.add.reduceat(long * far, first)
+    gap = np.abs(np.add.reduceat(np.sum(normal * ray, axis=1), first) - 2 * regions.volumes)
+    if (wrong := gap > (rounding + 4 * regions.volume_errors) * SLACK + TINY).any():
+        yield f"twice the area must be the sum of heights times sides, {np.count_nonzero(wrong)} cells fail"
+    gap = np.abs(np.add.reduceat(normal, first)).max(axis=1)
+    if (wrong := gap > 4 * size * UNIT * np.add.reduceat(long, first) + TINY).any():
+        yield f"outward normals times sides must add up to zero, {np.count_nonzero(wrong)} cells fail"
+    e = g.error[g.cell_vertices]
+    moved = e + 2 * e[following] + e[following[following]]
+    turn = side[:, 0] * side[following, 1] - side[:, 1] * side[following, 0]
+    bound = moved * (long + long[following] + moved) + 8 * UNIT * long * long[following]
+    if (wrong := turn < -bound * SLACK - TINY).any():
+        yield f"cells must be convex, {np.count_nonzero(wrong)} corners turn the wrong way"
+
+
+class Rounding(NamedTuple):
+    """What float64 evaluation of a network can be off by at each of some points."""
+
+    entering: list[Floats]  # (M,) per step: pre-activations, largest entry
+    output: Floats  # (M,) outputs
+    size: Floats  # (M,) upper bound of the outputs
+
+
+def rounding_bounds(regions: Regions, t: Floats, error: Floats) -> Rounding:
+    """Bounds of |network(embed(t)) - exact network at a point within `error` of t|, by norms, layer by layer."""
+    charts = [regions.domain.plane_chart().chart] if regions.dim == 2 else regions.domain.line_chart().charts
+    stretch = max(float(np.sqrt(np.sum(np.array(c.basis, np.float64) ** 2))) for c in charts) * SLACK
+    size = np.linalg.norm(regions.domain.origin) + (np.linalg.norm(t, axis=1) + 1) * stretch
+    e = stretch * error + 16 * (regions.dim + 1) * UNIT * size
+    entering: list[Floats] = []
+    affines = [layer.affine for layer in regions.network.layers]
+    for number, affine in enumerate(affines):
+        rounding = 2 * (affine.n_inputs + 4) * UNIT * np.sqrt(np.sum(affine.weight**2) + np.sum(affine.bias**2))
+        norm = spectral_bound(affine.weight)
+        e = (norm * e + rounding * (size + 1)) * SLACK
+        size = (norm * size + np.linalg.norm(affine.bias)) * SLACK
+        if number < len(regions.program.steps):
+            a = regions.program.steps[number].activation
+            entering.append(e)
+            shift = np.sqrt(a.n_neurons) * float(np.abs(a.intercept).max())
+            e = (a.lipschitz * e + 16 * UNIT * (a.lipschitz * size + shift)) * SLACK
+            size = (a.lipschitz * size + 2 * shift) * SLACK
+    return Rounding(entering, e, size)
+
+
+def zero_failures(regions: Regions, number: int, facets: Ints, labels: Ints, exact: bool) -> Iterator[str]:
+    """Hyperplanes of one step vanish on facets, pair by pair."""
+    if exact and not isinstance(regions.domain, Polyline):
+        wrong = sum(not _parallel(regions, f, k) for f, k in zip(facets.tolist(), labels.tolist(), strict=True))
+    else:
+        vertices, place = np.unique(regions.geometry.facet_vertices[facets], return_inverse=True)
+        t = regions.vertex_coordinates[vertices]
+        bound = rounding_bounds(regions, t, regions.vertex_errors[vertices]).entering[number]
+        stage = sum(step.has_units for step in regions.program.steps[:number])
+        z = regions.network.preactivations(regions.domain.embed(t))[stage]
+        activation = regions.program.steps[number].activation
+        k = labels - regions.program.steps[number].label0
+        place = place.reshape(len(facets), -1)
+        gap = z[place, activation.hyperplane_neuron[k][:, None]] - activation.hyperplane_threshold[k][:, None]
+        wrong = int(np.count_nonzero((np.abs(gap) > bound[place]).any(axis=1)))
+    if wrong:
+        yield f"neurons that change at a facet must vanish on it, {wrong} of step {number} do not"
+
+
+def _parallel(regions: Regions, facet: int, label: int) -> bool:
+    """Whether a hyperplane is that of a facet, or zero everywhere, on the facet's first cell."""
+    words = regions.words(int(regions.geometry.facet_cells[facet, 0]))
+    exact = regions.settlers[0].exact
+    own, other = exact.row(int(regions.geometry.label[facet]), words), exact.row(label, words)
+    d = len(own)
+    return all(own[i] * other[j] == own[j] * other[i] for i in range(d) for j in range(i))
+
+
+def map_failures(regions: Regions) -> Iterator[str]:
+    """At its vertices the map of every cell is the network, so the maps of neighbours agree on their facet."""
+    if isinstance(regions.domain, Polyline):
+        return
+    g = regions.geometry
+    finite = np.isfinite(g.vertex_coordinates).all(axis=1)
+    t = np.where(finite[:, None], g.vertex_coordinates, 0.0)
+    bounds = rounding_bounds(regions, t, np.where(finite, g.error, 0.0))
+    values = np.concatenate(
+        [regions.network(regions.domain.embed(t[i : i + _CHUNK])) for i in range(0, len(t), _CHUNK)]
+    )
+    bound = np.where(finite, 4 * bounds.output + 16 * UNIT * bounds.size, np.inf)
+    wrong = 0
+    cells = np.arange(len(regions))
+    for own, columns in walk(regions.program, regions.packed_patterns, cells, float_arithmetic(regions)):
+        size = np.diff(g.cell_offsets)[own]
+        place = np.repeat(g.cell_offsets[own] - np.cumsum(size) + size, size) + np.arange(size.sum())
+        v = g.cell_vertices[place]
+        point = np.column_stack([t[v], np.ones(len(v))])
+        image = np.matmul(point[:, None, :], np.repeat(columns, size, axis=0))[:, 0]
+        wrong += int(np.count_nonzero(np.abs(image - values[v]).max(axis=1) > bound[v]))
+    if wrong:
+        yield f"the maps of cells must agree with the network at their corners, {wrong} do not"

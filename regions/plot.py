@@ -1,0 +1,142 @@
+"""Figures of results. Matplotlib is imported when a figure is drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .domain import Polyline
+from .errors import invalid
+from .geometry import PlaneComplex, flat_ranges
+from .measures.location import points_in_slice
+from .network.cast import exact_array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .complex import Regions
+
+Floats = NDArray[np.float64]
+
+_COLORS = ("cell", "area", "layer", "output")
+_GOLDEN = 0.6180339887498949  # multiples of it, modulo one, are spread evenly: neighbours get different colours
+
+
+def plot_regions(
+    regions: Regions, ax: Axes | None = None, *, color: object = "cell", mark: object = None, edges: bool = True
+) -> Axes:
+    """Draw the cells in the plane, or the network's outputs with the breakpoints on a line.
+
+    Parameters
+    ----------
+    regions : Regions
+    ax : matplotlib Axes, optional
+        Where to draw; by default a new figure of pyplot.
+    color : {"cell", "area", "layer", "output"} or (N,) array_like
+        What the colours of the cells show: nothing but the cells themselves, the logarithm of the area, the layer of each edge (cells stay white),
+        the first output at the mean of the corners, or the given numbers. On a line the breakpoints are coloured by layer in any case.
+    mark : (M, d) array_like, optional
+        Points to mark, in slice coordinates.
+    edges : bool
+        Whether to draw the edges between cells, or the breakpoints.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InvalidInput
+        If `color` is unknown or has the wrong length, or `mark` the wrong shape.
+
+    Notes
+    -----
+    Takes about ten microseconds a cell.
+    """
+    if isinstance(color, str) and color not in _COLORS:
+        raise invalid("color", f"be one of {', '.join(map(repr, _COLORS))}, or an array with a number per cell", repr(color))
+    marked = None if mark is None else points_in_slice(regions, mark, "mark")
+    values = None if isinstance(color, str) else exact_array(color, "color")
+    if values is not None and values.shape != (len(regions),):
+        raise invalid("color", f"have shape ({len(regions)},), a number per cell", values.shape)
+    if ax is None:
+        from matplotlib import pyplot
+
+        ax = pyplot.figure().add_subplot()
+    if isinstance(regions.geometry, PlaneComplex):
+        by_layer = isinstance(color, str) and color == "layer"
+        if not by_layer:
+            _draw_cells(ax, regions.geometry, _cell_values(regions, str(color)) if values is None else values)
+        if edges:
+            _draw_edges(ax, regions, by_layer)
+        ax.set_aspect("equal")
+        if marked is not None:
+            ax.scatter(marked[:, 0], marked[:, 1], marker="x", color="black", zorder=3)
+    else:
+        _draw_line(ax, regions, edges, marked)
+    return ax
+
+
+def _cell_values(regions: Regions, color: str) -> Floats:
+    if color == "area":
+        return np.log10(np.maximum(regions.volumes, np.finfo(np.float64).tiny))
+    if color == "output":
+        size = np.diff(regions.cell_vertex_offsets)[:, None]
+        corners = regions.vertex_coordinates[regions.cell_vertices]
+        middle = np.add.reduceat(corners, regions.cell_vertex_offsets[:-1]) / size
+        return regions.network(regions.domain.embed(middle))[:, 0]
+    return np.arange(len(regions)) * _GOLDEN % 1.0
+
+
+def _draw_cells(ax: Axes, geometry: PlaneComplex, values: Floats) -> None:
+    """One collection for the cells of each number of corners: matplotlib is much faster with polygons of one kind."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import Normalize
+
+    size = np.diff(geometry.cell_offsets)
+    norm = Normalize(float(values.min()), float(values.max()))
+    for k in np.unique(size).tolist():
+        own = np.flatnonzero(size == k)
+        place = flat_ranges(geometry.cell_offsets[own], size[own])
+        corners = geometry.x[geometry.cell_vertices[place]].reshape(-1, k, 2)
+        cells = PolyCollection(corners, array=values[own], norm=norm, edgecolors="face", linewidths=0.2)  # type: ignore[arg-type]
+        ax.add_collection(cells)
+    ax.autoscale_view()
+
+
+def _draw_edges(ax: Axes, regions: Regions, by_layer: bool) -> None:
+    from matplotlib.collections import LineCollection
+
+    facets = regions.facets
+    lines = regions.vertex_coordinates[facets.vertices]
+    width = min(1.0, 30 / np.sqrt(max(len(regions), 1)))
+    if by_layer:
+        drawn = LineCollection(lines, array=facets.layer, cmap="viridis", linewidths=width)  # type: ignore[arg-type]
+    else:
+        drawn = LineCollection(lines, colors="black", linewidths=width)  # type: ignore[arg-type]
+    ax.add_collection(drawn)
+    corners = regions.vertex_coordinates
+    ax.update_datalim(np.stack([corners.min(axis=0), corners.max(axis=0)]))
+    ax.autoscale_view()
+
+
+def _draw_line(ax: Axes, regions: Regions, edges: bool, marked: Floats | None) -> None:
+    """Outputs over t; an infinite end is cut off a little beyond the last breakpoint."""
+    t = regions.vertex_coordinates[:, 0].copy()
+    inner = t[np.isfinite(t)]
+    low, high = (float(inner.min()), float(inner.max())) if len(inner) else (-1.0, 1.0)
+    room = 0.1 * (high - low) or 1.0
+    t = np.clip(t, low - room if np.isinf(t[0]) else low, high + room if np.isinf(t[-1]) else high)
+    at = np.union1d(t, np.arange(t[0], t[-1])) if isinstance(regions.domain, Polyline) else t  # with the corners
+    ax.plot(at, regions.network(regions.domain.embed(at[:, None])))
+    if edges:
+        layer = regions.facets.layer
+        points = regions.vertex_coordinates[regions.facets.vertices[:, 0], 0]
+        for number in np.unique(layer).tolist():
+            own = points[layer == number]
+            ax.plot(own, np.zeros(len(own)), "|", color=f"C{number}", transform=ax.get_xaxis_transform(), clip_on=False)
+    if marked is not None:
+        ax.plot(marked[:, 0], regions.network(regions.domain.embed(marked)), "x", color="black")
+    ax.set_xlabel("t")

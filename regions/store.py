@@ -1,0 +1,171 @@
+"""Results in .npz files: plain arrays, never pickle. Files are untrusted: sizes are bounded, indices are checked."""
+
+from __future__ import annotations
+
+import re
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .certificate import Certificate
+from .complex import Regions
+from .domain import Domain, domain_from_dict
+from .errors import InvalidInput, invalid
+from .geometry import Geometry, LineComplex, PlaneComplex
+from .network.files import network_arrays, network_from_arrays, npz_path, read_arrays, write_arrays
+from .program import Program, compile_network
+from .settle import Settler
+
+FORMAT_KEY = "linear_regions_result"
+FORMAT_VERSION = 1
+MAX_BYTES = 2**36  # of all arrays together
+
+Arrays = dict[str, NDArray[Any]]
+
+_KEYS = re.compile(rf"{FORMAT_KEY}|(network|domain|cells)_\w+|pattern[0-9]{{1,6}}|per_layer|certificate")
+_GEOMETRY: dict[int, dict[str, tuple[type, int]]] = {
+    1: {"t": (np.float64, 1), "error": (np.float64, 1), "label": (np.int32, 1)},
+    2: {
+        "x": (np.float64, 2),
+        "error": (np.float64, 1),
+        "ends": (np.int32, 2),
+        "label": (np.int32, 1),
+        "cell_offsets": (np.int64, 1),
+        "half_edges": (np.int32, 1),
+    },
+}
+
+
+def make_settlers(program: Program, domain: Domain) -> tuple[Settler, ...]:
+    """The exact arithmetic of each of a domain's charts."""
+    if domain.dim == 2:
+        plane = domain.plane_chart()
+        return (Settler(program, plane.chart.origin, plane.chart.basis, plane.facets),)
+    line = domain.line_chart()
+    return tuple(Settler(program, c.origin, c.basis, line.facets) for c in line.charts)
+
+
+def save_regions(regions: Regions, path: str | PathLike[str]) -> None:
+    """Write what `load_regions` reads; see `Regions.save`."""
+    c = regions.certificate
+    arrays: Arrays = {
+        FORMAT_KEY: np.array(FORMAT_VERSION),
+        "per_layer": regions.per_layer,
+        "certificate": np.array([c.signs, c.double_signs, c.exact_signs], np.int64),
+    }
+    arrays |= {f"network_{key}": value for key, value in network_arrays(regions.network).items()}
+    arrays |= {f"domain_{key}": np.asarray(value) for key, value in regions.domain.to_dict().items()}
+    arrays |= {f"cells_{name}": getattr(regions.geometry, name) for name in _GEOMETRY[regions.dim]}
+    arrays |= {f"pattern{i}": packed for i, packed in enumerate(regions.packed_patterns)}
+    write_arrays(npz_path(path), arrays)
+
+
+def load_regions(path: str | PathLike[str]) -> Regions:
+    """Read a result that `Regions.save` wrote.
+
+    Parameters
+    ----------
+    path : path_like
+        The file. It need not be trusted: nothing in it is executed, sizes are bounded and indices are checked. Whether the cells are those of the
+        network is for `Regions.check` to say.
+
+    Returns
+    -------
+    Regions
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such file, or it is damaged or of another kind.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1]], [[1, 1]]], [[0, 0], [0]])
+    >>> regions = lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     regions.save(pathlib.Path(folder) / "four.npz")
+    ...     len(lr.load_regions(pathlib.Path(folder) / "four.npz"))
+    4
+    """
+    file = npz_path(path)
+    if not file.is_file():
+        raise invalid("path", "name an existing file", f"{str(file)!r}")
+    try:
+        return _build(read_arrays(file, _KEYS, MAX_BYTES))
+    except Exception as error:  # damage shows itself in a dozen kinds of errors
+        text = str(error) or type(error).__name__
+        raise InvalidInput(f"{str(file)!r} must be a .npz file written by Regions.save; {text}") from error
+
+
+def _part(arrays: Arrays, prefix: str) -> Arrays:
+    return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
+
+
+def _build(arrays: Arrays) -> Regions:
+    version = _array(arrays, FORMAT_KEY, np.int64, 0)
+    if version != FORMAT_VERSION:
+        raise invalid(FORMAT_KEY, f"be {FORMAT_VERSION}", version)
+    network = network_from_arrays(_part(arrays, "network_"))
+    domain = domain_from_dict(_part(arrays, "domain_"))
+    if domain.dim not in _GEOMETRY or domain.n_inputs != network.n_inputs:
+        raise invalid("domain", "have dimension 1 or 2 and fit the network", repr(domain))
+    program = compile_network(network)
+    geometry = _geometry(arrays, domain.dim, program.n_hyperplanes)
+    patterns = tuple(
+        _array(arrays, f"pattern{i}", np.uint64, 2, (geometry.n_cells, (s.activation.n_hyperplanes + 63) // 64))
+        for i, s in enumerate(program.steps)
+    )
+    per_layer = _array(arrays, "per_layer", np.int64, 1, (len(network.activations),))
+    figures = _array(arrays, "certificate", np.int64, 1, (3,)).tolist()
+    settlers = make_settlers(program, domain)
+    return Regions(network, domain, program, settlers, geometry, patterns, per_layer, Certificate(*figures))
+
+
+def _array(
+    arrays: Arrays, key: str, dtype: type, ndim: int, shape: tuple[int, ...] | None = None
+) -> NDArray[Any]:
+    """A stored array of the right kind and shape."""
+    if key not in arrays:
+        raise InvalidInput(f"{key} is missing")
+    value = arrays[key]
+    if value.dtype != dtype or value.ndim != ndim or shape not in (None, value.shape):
+        expected = f"{np.dtype(dtype)} of {f'shape {shape}' if shape else f'{ndim} axes'}"
+        raise invalid(key, f"hold {expected}", f"{value.dtype} of shape {value.shape}")
+    return np.ascontiguousarray(value)
+
+
+def _geometry(arrays: Arrays, dim: int, n_labels: int) -> Geometry:
+    own = {name: _array(arrays, f"cells_{name}", *kind) for name, kind in _GEOMETRY[dim].items()}
+    if dim == 1:
+        _same_length(own, "t", "error", "label")
+        if len(own["t"]) < 2 or not (np.diff(own["t"]) >= 0).all():
+            raise invalid("cells_t", "hold at least two numbers that do not decrease", f"{len(own['t'])} numbers")
+        _indices(own, "label", -2, n_labels)
+        return LineComplex(**own)
+    _same_length(own, "x", "error")
+    _same_length(own, "ends", "label")
+    if own["x"].shape[1:] != (2,) or own["ends"].shape[1:] != (2,) or not np.isfinite(own["x"]).all():
+        raise invalid("cells_x and cells_ends", "hold finite pairs", f"shapes {own['x'].shape}, {own['ends'].shape}")
+    offsets = own["cell_offsets"]
+    if len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(own["half_edges"]) or (np.diff(offsets) < 3).any():
+        raise invalid("cells_cell_offsets", "run from 0 to the number of half-edges, at least 3 a cell", offsets.shape)
+    _indices(own, "ends", 0, len(own["x"]))
+    _indices(own, "half_edges", 0, 2 * len(own["ends"]))
+    _indices(own, "label", np.iinfo(np.int32).min, n_labels)
+    return PlaneComplex(**own)
+
+
+def _same_length(own: Arrays, *names: str) -> None:
+    lengths = [len(own[name]) for name in names]
+    if len(set(lengths)) > 1:
+        raise invalid(" and ".join(f"cells_{name}" for name in names), "have the same length", lengths)
+
+
+def _indices(own: Arrays, name: str, low: int, high: int) -> None:
+    values = own[name]
+    if values.size and not low <= values.min() <= values.max() < high:
+        raise invalid(f"cells_{name}", f"lie from {low} to {high - 1}", f"{values.min()} to {values.max()}")

@@ -1,0 +1,112 @@
+"""From the twin's terms to the library's, and the comparison of the two on one case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+import linear_regions as lr
+from known_nets import Case, Domain, cube, relu_net
+from linear_regions.network import Activation, Affine, Network, Unit
+from naive import Cell, Layer, Pieces
+
+
+def to_unit(pieces: Pieces) -> Unit:
+    return Unit(tuple(float(tau) for tau in pieces.breakpoints), tuple(pieces.slopes), tuple(pieces.intercepts))
+
+
+def to_network(layers: Sequence[Layer]) -> Network:
+    ops: list[Affine | Activation] = []
+    for weight, bias, units in layers:
+        ops.append(Affine.from_arrays(weight, bias))
+        if units is not None:
+            ops.append(Activation.from_units([to_unit(unit) for unit in units]))
+    return Network.chain(ops)
+
+
+def to_domain(domain: Domain) -> lr.Box | lr.Polytope | lr.Slice:
+    inner = lr.Box(domain.lower, domain.upper) if domain.is_box else lr.Polytope(*domain.halfspaces)
+    return inner if domain.origin is None else lr.Slice(domain.origin, domain.basis, inner)
+
+
+def regions_of(case: Case, **options: Any) -> lr.Regions:
+    return lr.enumerate_regions(to_network(case.layers), to_domain(case.domain), **options)
+
+
+def enumerated(layers: Sequence[Layer], domain: Any, **options: Any) -> lr.Regions:
+    """Regions of the twin's layers on a domain of the library or of the twin."""
+    chosen = to_domain(domain) if isinstance(domain, Domain) else domain
+    return lr.enumerate_regions(to_network(layers), chosen, **options)
+
+
+def pattern_sizes(regions: lr.Regions) -> dict[tuple[int, ...], Fraction]:
+    """The exact volume of the cell of each pattern: cells with one pattern would be one convex set."""
+    patterns = [tuple(pattern) for pattern in regions.patterns.tolist()]
+    assert len(set(patterns)) == len(patterns)
+    return dict(zip(patterns, regions.exact_volumes(), strict=True))
+
+
+def differences(case: Case) -> list[str]:
+    """What engine and twin disagree about: numbers, patterns, exact sizes, corners (within their error bounds)."""
+    twin, regions = case.enumerate(), regions_of(case)
+    found = []
+    if len(regions) != len(twin):
+        found.append(f"{len(regions)} cells, twin {len(twin)}")
+    if regions.per_layer.tolist() != list(twin.per_layer):
+        found.append(f"per layer {regions.per_layer.tolist()}, twin {list(twin.per_layer)}")
+    if not regions.certificate.certified or regions.certificate.undecided:
+        found.append(f"not certified: {regions.certificate}")
+    expected = {cell.pattern: cell for cell in twin.cells}
+    patterns = [tuple(pattern) for pattern in regions.patterns.tolist()]
+    if set(patterns) != set(expected):
+        found.append(f"patterns: {set(patterns) - set(expected)} only here, {set(expected) - set(patterns)} only there")
+        return found
+    for index, (pattern, size) in enumerate(zip(patterns, regions.exact_volumes(), strict=True)):
+        cell = expected[pattern]
+        if size != cell.size:
+            found.append(f"cell {index}: exact size {size}, twin {cell.size}")
+        found += [f"cell {index}: {message}" for message in _corner_differences(regions, index, cell)]
+    return found
+
+
+def _corner_differences(regions: lr.Regions, index: int, cell: Cell) -> list[str]:
+    part = slice(*regions.cell_vertex_offsets[index : index + 2])
+    corners = regions.cell_vertices[part].tolist()
+    if len(corners) != len(cell.vertices):
+        return [f"{len(corners)} corners, twin {len(cell.vertices)}"]
+    x, error = regions.vertex_coordinates, regions.vertex_errors
+    expected = np.array(cell.vertices, dtype=float)
+    start = int(np.argmin(np.sum(np.abs(expected - x[corners[0]]), axis=1)))  # the twin's cycle may begin elsewhere
+    exact = [*cell.vertices[start:], *cell.vertices[:start]]
+    misses = []
+    for vertex, place in zip(corners, exact, strict=True):
+        moved = math.hypot(*(float(Fraction(p) - Fraction(q)) for p, q in zip(place, x[vertex].tolist(), strict=True)))
+        if moved > error[vertex] * (1 + 1e-12):
+            misses.append(f"vertex {vertex} is off by {moved}, bound {error[vertex]}")
+    return misses
+
+
+def report(cases: Iterable[Case]) -> str:
+    """What differs, one case a line; empty if nothing does."""
+    lines = []
+    for case in cases:
+        try:
+            found = differences(case)
+        except Exception as error:  # name the seed, and go on
+            found = [f"{type(error).__name__}: {error}"]
+        if found:
+            lines.append(f"{case.description}: {'; '.join(found[:3])}")
+    return "\n".join(lines)
+
+
+def zero_bias_case(seed: int) -> Case:
+    """A Gaussian net without biases on [-1, 1]^2: every cell is a cone with its tip at the origin."""
+    rng = np.random.default_rng([17, seed])
+    widths = [(3, 3, 3), (6, 6), (8, 8)][seed % 3]
+    shapes = [(n, k) for k, n in zip((2, *widths), (*widths, 1), strict=True)]
+    layers = relu_net([rng.normal(size=shape) for shape in shapes], [np.zeros(n) for n, _ in shapes])
+    return Case(layers, cube(2), f"zero biases {seed}: {widths}")

@@ -1,0 +1,341 @@
+"""The kernels by themselves, against rational arithmetic; small enough to run with bounds checks or without compilation."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import linear_regions as lr
+from convert import to_network
+from families import random_case
+from known_nets import Case, arrangement, cube, he_net
+from linear_regions.budget import Budget
+from linear_regions.kernels import blocks, bounds, double, line, plane, rows
+from linear_regions.line import Line, Stretch, empty_chain, start_stretch
+from linear_regions.plane import Plane, make_cut, start_block
+from linear_regions.program import Program, compile_network
+from linear_regions.settle import Settler
+
+Floats = NDArray[np.float64]
+
+SQUARE = lr.Box([-1, -1], [1, 1])
+
+
+# Double-double
+
+
+def exact_product(weight: Floats, bias: Floats, high: Floats, low: Floats) -> list[list[Fraction]]:
+    columns = [
+        [Fraction(h) + Fraction(r) for h, r in zip(*pair, strict=True)]
+        for pair in zip(high.tolist(), low.tolist(), strict=True)
+    ]
+    result = []
+    for row, shift in zip(weight.tolist(), bias.tolist(), strict=True):
+        values = [sum(Fraction(w) * c[k] for w, c in zip(row, columns, strict=True)) for k in range(high.shape[1])]
+        values[-1] += Fraction(shift)
+        result.append(values)
+    return result
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kernel_double_affine_errs_within_its_bound(seed: int) -> None:
+    """(n + 8) 2^-100 |w| |h| for every entry, also where everything cancels."""
+    rng = np.random.default_rng(seed)
+    n, k = 5, int(rng.integers(1, 40))
+    weight, bias = rng.normal(size=(n, k)) * 10.0 ** rng.uniform(-6, 6, (n, k)), rng.normal(size=n)
+    high = rng.normal(size=(k, 3))
+    low = high * rng.uniform(-1, 1, (k, 3)) * 2.0**-54
+    if seed % 2:
+        first = np.array([float(-sum(Fraction(w) * Fraction(h) for w, h in zip(weight[0], high[:, -1], strict=True)))])
+        bias[:1] = first  # the last entry of the first row cancels to rounding
+    out_high, out_low = np.empty((n, 3)), np.empty((n, 3))
+    double.double_affine(np.ascontiguousarray(weight.T), bias, high, low, out_high, out_low)
+    for i, values in enumerate(exact_product(weight, bias, high, low)):
+        for c, value in enumerate(values):
+            h = np.append(high[:, c], float(c == 2))
+            bound = (k + 8) * double.UNIT * np.linalg.norm(np.append(weight[i], bias[i])) * np.linalg.norm(h)
+            assert abs(Fraction(out_high[i, c]) + Fraction(out_low[i, c]) - value) <= bound
+            assert abs(out_low[i, c]) <= 2.0**-53 * abs(out_high[i, c])  # normalised
+
+
+def test_kernel_two_sum_loses_nothing() -> None:
+    rng = np.random.default_rng(0)
+    for a, b in (rng.normal(size=(50, 2)) * 10.0 ** rng.integers(-20, 20, (50, 2))).tolist():
+        s, e = double.two_sum(a, b)
+        assert Fraction(s) + Fraction(e) == Fraction(a) + Fraction(b)
+
+
+def test_kernel_double_activate_takes_the_pieces_of_the_pattern() -> None:
+    case = next(c for c in map(random_case, range(7, 600, 12)) if not c.is_plain_relu and c.layers[0][2] is not None)
+    activation = to_network(case.layers).activations[0]
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=activation.n_neurons) * 4
+    signs = z[activation.hyperplane_neuron] > activation.hyperplane_threshold
+    words = packed(signs)
+    n = activation.n_neurons
+    start = np.searchsorted(activation.hyperplane_neuron, np.arange(n + 1)).astype(np.int64)
+    high = np.stack([np.zeros(n), z], axis=1)
+    out = np.empty((n, 2)), np.empty((n, 2))
+    double.double_activate(
+        start, np.array(activation.piece_offset), np.array(activation.slope), np.array(activation.slope_low),
+        np.array(activation.intercept), np.array(activation.intercept_low), words, high, np.zeros((n, 2)), *out,
+    )  # fmt: skip
+    for i, value in enumerate(z.tolist()):
+        exact = activation.units[activation.kind[i]](value)
+        assert abs(Fraction(out[0][i, 1]) + Fraction(out[1][i, 1]) - exact) <= 32 * double.UNIT * (abs(value) + 8)
+        assert out[0][i, 0] == 0.0
+
+
+def packed(signs: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    words = np.zeros((len(signs) + 63) // 64, np.uint64)
+    for k in np.flatnonzero(signs).tolist():
+        words[k >> 6] |= np.uint64(1 << (k & 63))
+    return words
+
+
+# Signs
+
+
+def chain_of(values: Floats, error: float) -> line.Chain:
+    """Rows with a common error bound, as the kernels take them."""
+    n, width = values.shape
+    words = (width + 63) // 64
+    chain = empty_chain(n, width)._replace(
+        positive=np.empty((n, words), np.uint64), negative=np.empty((n, words), np.uint64)
+    )
+    chain.z[:] = values
+    chain.vertex[:, bounds.ERR] = error
+    chain.vertex[:, bounds.WEIGHT] = 1.0
+    return chain
+
+
+def bits(words: NDArray[np.uint64], count: int) -> list[list[int]]:
+    return [[int(row[k >> 6]) >> (k & 63) & 1 for k in range(count)] for row in words]
+
+
+@pytest.mark.parametrize("width", [1, 5, 64, 65, 130])
+@pytest.mark.parametrize("plain", [True, False])
+def test_kernel_classify_proves_what_exceeds_the_bound_and_lists_the_rest(width: int, plain: bool) -> None:
+    rng = np.random.default_rng(width)
+    values = rng.choice([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0], (4, width))
+    threshold = np.zeros(width) if plain else rng.choice([0.0, 0.5], width)
+    neuron = np.arange(width)
+    chain = chain_of(values, 0.5)
+    open_v, open_k = np.empty(4 * width, np.int64), np.empty(4 * width, np.int64)
+    count = rows.classify(chain, 4, neuron, threshold, plain, open_v, open_k)
+    moved = values - threshold
+    assert bits(chain.positive, width) == (moved > 0.5).astype(int).tolist()
+    assert bits(chain.negative, width) == (moved < -0.5).astype(int).tolist()
+    assert (
+        sorted(zip(open_v[:count].tolist(), open_k[:count].tolist(), strict=True))
+        == np.argwhere(abs(moved) <= 0.5).tolist()
+        or [list(pair) for pair in zip(open_v[:count].tolist(), open_k[:count].tolist(), strict=True)]
+        == np.argwhere(abs(moved) <= 0.5).tolist()
+    )
+    few = np.empty(1, np.int64)
+    assert rows.classify(chain, 4, neuron, threshold, plain, few, few.copy()) == count  # the number, whatever the room
+    exact = chain_of(values, 0.0)
+    assert rows.classify(exact, 4, neuron, threshold, plain, open_v, open_k) == 0  # zeros without error are zeros
+    assert not (exact.positive & exact.negative).any()
+
+
+def test_kernel_put_signs_moves_values_onto_their_threshold_where_the_sign_is_zero() -> None:
+    network = to_network(arrangement([[1, 0, 0], [0, 1, 0], [1, 1, 0]]))
+    cut = make_cut(compile_network(network).steps[0], None)
+    chain = chain_of(np.array([[0.25, -1e-17, 1e-18]]), 0.5)
+    opened = np.empty(3, np.int64), np.empty(3, np.int64)
+    assert rows.classify(chain, 1, cut.neuron, cut.threshold, True, *opened) == 3
+    rows.put_signs(chain, cut, *opened, np.array([1, 0, -1]))
+    assert (bits(chain.positive, 3), bits(chain.negative, 3)) == ([[1, 0, 0]], [[0, 0, 1]])
+    assert chain.z[0].tolist() == [0.25, 0.0, 1e-18]
+    assert chain.vertex[0, bounds.ETA2] >= 1e-17
+
+
+def test_kernel_lowest_bit() -> None:
+    for k in range(64):
+        assert plane.lowest_bit(np.uint64(1 << k)) == k
+        assert plane.lowest_bit(np.uint64((1 << 63) | (1 << k))) == k
+
+
+# The plane
+
+
+def engine(program: Program, domain: Any) -> tuple[Plane, Settler]:
+    chart = domain.plane_chart()
+    settler = Settler(program, chart.chart.origin, chart.chart.basis, chart.facets)
+    layers = [i for i, step in enumerate(program.steps) if step.has_units]
+    return Plane(program, settler, keep=True, budget=Budget(len(program.steps), layers, None)), settler
+
+
+@pytest.mark.parametrize(
+    ("lines", "faces"),
+    [
+        ([[1, 0, 0]], (6, 7, 2)),
+        ([[1, 0, 0], [0, 1, 0]], (9, 12, 4)),
+        ([[1, 1, 0], [1, -1, 0]], (5, 8, 4)),  # both diagonals
+        ([[1, 0, -1], [1, 1, -2], [1, 0, 3]], (4, 4, 1)),  # along a side, through a corner, outside
+        ([[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, -1, 0]], (9, 16, 8)),
+    ],
+)
+def test_kernel_split_cells_cuts_a_square_by_lines(lines: list[list[float]], faces: tuple[int, int, int]) -> None:
+    program = compile_network(to_network(arrangement(lines)))
+    found = engine(program, SQUARE)[0].run(start_block(program, SQUARE.plane_chart()), 0)
+    assert (len(found.x), len(found.label), len(found.cell_offsets) - 1) == faces
+    heads = found.ends.ravel()[found.half_edges]
+    tails = found.ends.ravel()[found.half_edges ^ 1]
+    for first, last in pairwise(found.cell_offsets.tolist()):
+        assert np.array_equal(np.roll(heads[first:last], -1), tails[first:last])  # cycles close
+        p = found.x[heads[first:last]]
+        turn = np.cross(
+            np.column_stack([np.roll(p, -1, 0) - p, np.zeros(len(p))]),
+            np.column_stack([np.roll(p, -2, 0) - p, np.zeros(len(p))]),
+        )
+        assert (turn[:, 2] > 0).all()  # convex, counter-clockwise
+
+
+def test_kernel_count_and_copy_part_take_whole_cells() -> None:
+    program = compile_network(to_network(he_net(2, 6, 1)))
+    solver, _ = engine(program, SQUARE)
+    block = start_block(program, SQUARE.plane_chart())
+    outcome = solver.run(block, 0)
+    n = len(outcome.cell_offsets) - 1
+    program = compile_network(to_network(he_net(2, 6)))
+    solver, _ = engine(program, SQUARE)
+    refined = solver.advance(start_block(program, SQUARE.plane_chart()), 0, outcome)
+    mesh = refined.mesh()
+    edge_map, vertex_map = np.full(refined.n_edges, -1, np.int32), np.full(refined.n_vertices, -1, np.int32)
+    vertices, edges = blocks.count_part(mesh, 0, refined.n_cells, edge_map, vertex_map)
+    assert (vertices, edges) == (refined.n_vertices, refined.n_edges)
+    assert sorted(edge_map) == list(range(edges))
+    assert sorted(vertex_map) == list(range(vertices))
+    assert n >= refined.n_cells
+
+
+# The line
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kernel_crossings_are_sorted_and_enclose_the_exact_ones(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lines = np.column_stack([rng.normal(size=30), rng.uniform(-1, 1, 30)])
+    lines[10:20] = lines[:10]  # ties
+    program = compile_network(to_network(arrangement(lines.tolist())))
+    chart = lr.Box([-1], [1]).line_chart()
+    settler = Settler(program, chart.charts[0].origin, chart.charts[0].basis, chart.facets)
+    solver = Line(program, [settler], Budget(1, [0], None))
+    stretch: Stretch = start_stretch(program, [chart])
+    chain = stretch.chain._replace(positive=np.empty((2, 1), np.uint64), negative=np.empty((2, 1), np.uint64))
+    outcome: Any = type("Signs", (), {"signs": 0, "double_signs": 0, "exact_signs": 0})()
+    solver.classify(chain, solver.cuts[0], stretch, program.steps[0], outcome)
+    crossings = solver.crossings(chain, solver.cuts[0], stretch, outcome)
+    inside = [-Fraction(c) / Fraction(a) for a, c in lines.tolist()]
+    expected = {k for k, t in enumerate(inside) if -1 < t < 1}
+    assert set(crossings.plane.tolist()) == expected
+    assert (np.diff(crossings.key) >= 0).all()
+    for plane_, key, delta in zip(
+        crossings.plane.tolist(), crossings.key.tolist(), crossings.delta.tolist(), strict=True
+    ):
+        assert abs((inside[plane_] + 1) / 2 - Fraction(key)) <= Fraction(delta)
+    for q in np.flatnonzero(crossings.apart).tolist():
+        assert all(inside[p] < inside[crossings.plane[q]] for p in crossings.plane[:q].tolist())
+    same = np.zeros(len(crossings.plane), np.bool_)
+    solver.order(chain, solver.cuts[0], crossings, stretch, same, outcome)
+    ordered = [inside[k] for k in crossings.plane.tolist()]
+    assert ordered == sorted(ordered)
+    assert same.tolist() == [False, *(a == b for a, b in pairwise(ordered))]
+
+
+# Error bounds
+
+
+def rational_rows(
+    program: Program, settler: Settler, number: int, point: list[Fraction], words: list[Any]
+) -> list[Fraction]:
+    """Exact pre-activations of a step at a point, in the program's scaled units."""
+    matrix, scale = settler.exact.preactivation(number, words)
+    d = len(point)
+    result = []
+    for i, exponent in enumerate(program.steps[number].exponent.tolist()):
+        value = sum((int(matrix[i, c]) * x for c, x in enumerate(point)), Fraction(int(matrix[i, d])))
+        result.append(value / scale / Fraction(2) ** exponent)
+    return result
+
+
+def norm(values: list[Fraction]) -> float:
+    return math.sqrt(float(sum(v * v for v in values)))
+
+
+def bounded_cases() -> list[Case]:
+    nets = [
+        Case(he_net(2, *widths, seed=seed), cube(2), f"he {widths}")
+        for seed, widths in enumerate([(8, 8, 4), (5,) * 8, (12, 3)])
+    ]
+    return nets + [
+        random_case(seed) for seed in (3, 12, 13, 31, 40, 52, 55, 67, 80, 91) if random_case(seed).domain.is_box
+    ]
+
+
+@pytest.mark.parametrize("case", bounded_cases(), ids=lambda case: case.description)
+def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Case) -> None:
+    """|row - exact row| <= ETAI + SI per entry, ETA2 + S2 in norm, |x - exact x| <= DX, in every layer, at every vertex."""
+    if case.domain.dimension != 2 or case.domain.origin is not None:
+        pytest.skip("for boxes in the plane")
+    program = compile_network(to_network(case.layers))
+    domain = lr.Box(case.domain.lower, case.domain.upper)
+    solver, settler = engine(program, domain)
+    outcome = solver.run(start_block(program, domain.plane_chart()), 0)
+    block = start_block(program, domain.plane_chart())
+    for number in range(len(program.steps)):
+        mesh = block.mesh()
+        half, cell = np.empty(block.n_vertices, np.int32), np.empty(block.n_vertices, np.int32)
+        plane.corners(mesh, block.n_cells, half, cell)
+        for v in range(0, block.n_vertices, 1 + block.n_vertices // 60):
+            words = [p[cell[v]] for p in block.patterns]
+            labels = (int(mesh.label[half[v] >> 1]), int(mesh.label[mesh.before[half[v]] >> 1]))
+            *numerators, weight = settler.exact.vertex(labels, words)
+            point = [Fraction(int(x), int(weight)) for x in numerators]
+            b = mesh.vertex[v]
+            moved = [p - Fraction(float(x)) for p, x in zip(point, mesh.x[v], strict=True)]
+            assert norm(moved) <= b[bounds.DX] * (1 + 1e-12)
+            exact = rational_rows(program, settler, number, point, words)
+            gaps = [e - Fraction(float(z)) for e, z in zip(exact, mesh.z[v, : block.width], strict=True)]
+            assert norm(gaps) <= (b[bounds.ETA2] + b[bounds.S2]) * (1 + 1e-12)
+            assert max(map(abs, gaps)) <= (b[bounds.ETAI] + b[bounds.SI]) * (1 + 1e-12)
+            assert max(map(abs, gaps)) <= b[bounds.ERR] * (1 + 1e-12)
+        block = solver.advance(block, number, outcome)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kernel_rows_and_breakpoints_of_the_line_lie_within_their_bounds(seed: int) -> None:
+    layers = he_net(3, 9, 7, 6, seed=seed)
+    program = compile_network(to_network(layers))
+    domain: Any = (
+        lr.Segment([0.0, 1.0, -1.0], [1.0, 0.25, 0.5]) if seed % 2 else lr.Line([0.0, 1.0, 0.5], [1.0, 0.5, -1.0])
+    )
+    chart = domain.line_chart()
+    settlers = [Settler(program, c.origin, c.basis, chart.facets) for c in chart.charts]
+    layers_ = list(range(len(program.steps)))
+    solver = Line(program, settlers, Budget(len(program.steps), layers_, None))
+    stretch = start_stretch(program, [chart])
+    outcome: Any = type("Signs", (), {"signs": 0, "double_signs": 0, "exact_signs": 0})()
+    for number in layers_:
+        chain = stretch.chain
+        for v in np.flatnonzero(np.isfinite(chain.t)).tolist():
+            cell = v if chain.linked[v] else v - 1
+            words = [p[cell] for p in stretch.patterns]
+            settler = settlers[stretch.segment[cell]]
+            numerator, weight = settler.exact.vertex((int(chain.label[v]),), words)
+            point = Fraction(int(numerator), int(weight))
+            b = chain.vertex[v]
+            assert abs(point - Fraction(float(chain.t[v]))) <= Fraction(float(b[bounds.DX]))
+            exact = rational_rows(program, settler, number, [point], words)
+            gaps = [e - Fraction(float(z)) for e, z in zip(exact, chain.z[v], strict=True)]
+            assert norm(gaps) <= (b[bounds.ETA2] + b[bounds.S2]) * (1 + 1e-12)
+            assert max(map(abs, gaps)) <= b[bounds.ERR] * (1 + 1e-12)
+        stretch = solver.advance(stretch, number, outcome)

@@ -1,0 +1,110 @@
+"""Networks that others trained, against counts, faces and whole region lists that other programs found."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import linear_regions as lr
+from convert import to_network
+from naive import RELU, Layer
+
+Arrays = dict[str, NDArray[Any]]
+
+COUNTS = {
+    "nn4sys/lindex": 87,
+    "tabular/marabou_fc1": 71,
+    "tabular/marabou_fc_2-2-3": 2,
+    "control/InvertedPendulum_controller": 1264,
+    "control/overt_single_pendulum_small_controller": 1264,
+    "sdf/bunny2d_2x50": 246,
+    "sdf/bunny2d_4x32": 1186,
+    "rpm/pendulum": 18,
+    "rpm/quadratic": 202,
+    "tll/tllBench_n2_NM8_m1_instance_0_0": 433,
+}
+
+
+def read(folder: Path, name: str) -> Arrays:
+    with np.load(folder / "nets" / f"{name}.npz", allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def layers_of(net: Arrays) -> list[Layer]:
+    """The file's weights exactly; two affine maps may follow each other."""
+    return [
+        (net[f"W{i}"], net[f"b{i}"], [RELU] * len(net[f"b{i}"]) if relu else None) for i, relu in enumerate(net["relu"])
+    ]
+
+
+def regions_of(net: Arrays) -> lr.Regions:
+    return lr.enumerate_regions(to_network(layers_of(net)), lr.Box(net["lo"], net["hi"]))
+
+
+def rows(folder: Path, name: str) -> dict[str, dict[str, str]]:
+    with open(folder / "reference" / name, encoding="utf-8", newline="") as lines:
+        return {row["net"]: row for row in csv.DictReader(lines)}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts(shared_data: Path, name: str) -> None:
+    net = read(shared_data, name)
+    r = regions_of(net)
+    r.check()
+    assert len(r) == COUNTS[name]
+    assert r.volumes.sum() == pytest.approx(float(np.prod(net["hi"].astype(float) - net["lo"])), rel=1e-12)
+    assert lr.count_regions(to_network(layers_of(net)), r.domain) == COUNTS[name]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_cells_per_layer_and_distinct_maps_as_by_linear_programs(shared_data: Path, name: str) -> None:
+    reference = rows(shared_data, "lp.csv")
+    if name not in reference:
+        pytest.skip("not in the list")
+    r = regions_of(read(shared_data, name))
+    assert r.per_layer.tolist() == [int(n) for n in reference[name]["cells_per_layer"].split()]
+    if reference[name]["distinct_affine_maps"]:
+        assert r.count("R6") == int(reference[name]["distinct_affine_maps"])
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_vertices_and_edges_as_by_edge_subdivision(shared_data: Path, name: str) -> None:
+    reference = rows(shared_data, "edge_subdivision_float64.csv")
+    if name not in reference:
+        pytest.skip("not in the list")
+    r = regions_of(read(shared_data, name))
+    faces = [len(r), len(r.vertex_coordinates), len(r.geometry.label)]
+    assert faces == [int(reference[name][key]) for key in ("regions", "vertices", "edges")]
+
+
+@pytest.mark.parametrize(("name", "count"), [("rpm/pendulum", 18), ("rpm/quadratic", 202)])
+def test_region_by_region_as_published(shared_data: Path, name: str, count: int) -> None:
+    """Each published polytope A x <= b holds exactly one cell, all its corners, and has its map C x + d."""
+    net = read(shared_data, name)
+    r = regions_of(net)
+    slopes, shifts = r.affine_maps
+    middles = np.array([r.vertices(cell).mean(axis=0) for cell in range(len(r))])
+    parts = [slice(*net["ref_ptr"][k : k + 2]) for k in range(count)]
+    sides = [(net["ref_A"][part], net["ref_b"][part]) for part in parts]
+    inside = np.array([(middles @ a.T < b).all(axis=1) for a, b in sides])
+    assert len(r) == int(net["ref_count"]) == count
+    assert (inside.sum(axis=0) == 1).all()
+    assert (inside.sum(axis=1) == 1).all()
+    for region, cell in zip(*np.nonzero(inside), strict=True):
+        a, b = sides[region]
+        size = np.abs(a).sum(axis=1) + np.abs(b)
+        assert ((r.vertices(cell) @ a.T - b) / size).max() < 1e-9
+        for ours, published in ((slopes[cell], net["ref_C"][region]), (shifts[cell], net["ref_d"][region])):
+            assert np.abs(ours - published).max() <= 1e-12 * np.abs(published).max(initial=1.0)
+
+
+def test_a_lattice_network_has_five_maps(shared_data: Path) -> None:
+    """Affine maps that follow each other, sparse integer-like rows, nothing in general position."""
+    r = regions_of(read(shared_data, "tll/tllBench_n2_NM8_m1_instance_0_0"))
+    assert (len(r), r.count("R6")) == (433, 5)
+    assert r.certificate.exact_signs > 0
