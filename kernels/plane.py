@@ -45,6 +45,15 @@ ANSWERED = 8
 STATE_ENTRIES = 9
 
 
+# rows of the scratch words: the caller's answers (positive, negative, given), and what the kernel keeps
+POSITIVE = 0
+NEGATIVE = 1
+GIVEN = 2
+CELL = 3
+WANTED = 4
+SCRATCH_ROWS = 5
+
+
 class Mesh(NamedTuple):
     """The arrays of a complex; only the first N_VERTICES, N_EDGES, N_CELLS entries are in use."""
 
@@ -114,9 +123,10 @@ def lowest_bit(word: np.uint64) -> int:
 
 
 @section
-def cutting_plane(mesh: Mesh, cell: int) -> int:
-    """The lowest hyperplane with vertices of the cell strictly on both sides, or -1."""
+def cutting_plane(mesh: Mesh, cell: int, scratch: Words) -> int:
+    """The lowest hyperplane with vertices of the cell strictly on both sides, or -1; all of them as bits in scratch[CELL]."""
     h0 = mesh.first[cell]
+    lowest = -1
     for w in range(mesh.positive.shape[1]):
         above = np.uint64(0)
         below = np.uint64(0)
@@ -128,9 +138,28 @@ def cutting_plane(mesh: Mesh, cell: int) -> int:
             h = mesh.after[h]
             if h == h0:
                 break
-        if above & below:
-            return w * 64 + lowest_bit(above & below)
-    return -1
+        scratch[CELL, w] = above & below
+        if lowest < 0 and above & below:
+            lowest = w * 64 + lowest_bit(above & below)
+    return lowest
+
+
+@scalar
+def wanted_planes(origin: Index, after: Index, positive: Words, negative: Words, h: int, scratch: Words) -> None:
+    """The hyperplanes that can meet a vertex on the edge of half-edge h: those that cut the cell on either side, in scratch[WANTED]."""
+    twin = h ^ 1
+    for w in range(positive.shape[1]):
+        above = np.uint64(0)
+        below = np.uint64(0)
+        g = twin
+        while True:
+            v = origin[g]
+            above |= positive[v, w]
+            below |= negative[v, w]
+            g = after[g]
+            if g == twin:
+                break
+        scratch[WANTED, w] = scratch[CELL, w] | (above & below)
 
 
 @scalar
@@ -177,6 +206,7 @@ def vanishes(mesh: Mesh, cut: Cut, v: int) -> bool:
     """Whether every unit's value at v is exactly zero: then the next row is the bias, without error."""
     for i in range(cut.start.shape[0] - 1):
         p = cut.piece[i]
+        place = 0.0
         at_breakpoint = False
         for k in range(cut.start[i], cut.start[i + 1]):
             s = sign_at(mesh.positive, mesh.negative, v, k)
@@ -184,9 +214,10 @@ def vanishes(mesh: Mesh, cut: Cut, v: int) -> bool:
                 p += 1
             elif s == 0:
                 at_breakpoint = True
+                place = cut.threshold[k]
         if not at_breakpoint and cut.slope[p] != 0.0:
             return False
-        if cut.slope[p] * mesh.z[v, i] + cut.intercept[p] * mesh.vertex[v, WEIGHT] != 0.0:
+        if (cut.slope[p] * place + cut.intercept[p]) * mesh.vertex[v, WEIGHT] != 0.0:
             return False
     return True
 
@@ -201,23 +232,28 @@ def none_positive(positive: Words, v: int) -> bool:
 
 
 @scalar
+def set_word(zero: np.uint64, w: int, z: Floats, vertex: Floats, neuron: Ints, threshold: Floats, v: int) -> None:
+    """Put the values of the hyperplanes in a word on their thresholds."""
+    moved = 0.0
+    while zero:
+        k = w * 64 + lowest_bit(zero)
+        zero &= zero - np.uint64(1)
+        place = threshold[k] * vertex[v, WEIGHT]
+        moved += abs(z[v, neuron[k]] - place)
+        z[v, neuron[k]] = place
+    vertex[v, ETA2] += moved
+    vertex[v, ETAI] += moved
+
+
+@scalar
 def set_zeros(positive: Words, negative: Words, z: Floats, vertex: Floats, neuron: Ints, threshold: Floats, v: int) -> None:
     """Where the sign is proven zero, put the value on the threshold; what that moves is evaluation error."""
     m = neuron.shape[0]
-    moved = 0.0
     for w in range(positive.shape[1]):
         zero = ~(positive[v, w] | negative[v, w])
         if m < 64 * w + 64:
             zero &= (np.uint64(1) << np.uint64(m - 64 * w)) - np.uint64(1)
-        while zero:
-            bit = lowest_bit(zero)
-            zero &= ~(np.uint64(1) << np.uint64(bit))
-            i = neuron[w * 64 + bit]
-            place = threshold[w * 64 + bit] * vertex[v, WEIGHT]
-            moved += abs(z[v, i] - place)
-            z[v, i] = place
-    vertex[v, ETA2] += moved
-    vertex[v, ETAI] += moved
+        set_word(zero, w, z, vertex, neuron, threshold, v)
 
 
 @section
@@ -248,7 +284,7 @@ def split_edge(mesh: Mesh, state: Ints, h: int, v: int) -> None:
 
 @section
 def new_signs(
-    mesh: Mesh, cut: Cut, state: Ints, a: int, b: int, v: int, j: int, ca: float, cb: float, err: float, answers: Words, asked: Ints
+    mesh: Mesh, cut: Cut, state: Ints, a: int, b: int, v: int, j: int, ca: float, cb: float, err: float, scratch: Words, asked: Ints
 ) -> int:
     """Signs of every hyperplane at the new vertex v on the edge (a, b); returns how many are not proven."""
     unproven = 0
@@ -269,9 +305,9 @@ def new_signs(
             k = w * 64 + bit
             i = cut.neuron[k]
             value = (ca * mesh.z[a, i] + cb * mesh.z[b, i]) - cut.threshold[k]
-            if state[ANSWERED] and (answers[2, w] & mask):
-                above |= answers[0, w] & mask
-                below |= answers[1, w] & mask
+            if state[ANSWERED] and (scratch[GIVEN, w] & mask):
+                above |= scratch[POSITIVE, w] & mask
+                below |= scratch[NEGATIVE, w] & mask
             elif value > err:
                 above |= mask
                 state[N_SIGNS] += 1
@@ -336,7 +372,7 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float)
 
 
 @section
-def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words, asked: Ints) -> int:
+def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Words, asked: Ints) -> int:
     """Make the vertex where hyperplane j crosses the edge of half-edge h; DONE or NEED_SIGNS (nothing changed then)."""
     a = mesh.origin[h]
     b = mesh.origin[h ^ 1]
@@ -360,7 +396,18 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words
     s_2 = max(t[a, S2], t[b, S2])
     s_x = max(t[a, DX], t[b, DX])
     zn = max(t[a, ZN], t[b, ZN])
-    reach = (np.sqrt(distance2(mesh.z, a, b)) + 2.0 * (eta_2 + s_2)) * SLACK
+    wanted_planes(mesh.origin, mesh.after, mesh.positive, mesh.negative, h, scratch)
+    last_layer = mesh.z_next.shape[1] == 0
+    reach_i = 0.0
+    for w in range(scratch.shape[1]):
+        wanted = scratch[WANTED, w]
+        while wanted:
+            q = cut.neuron[w * 64 + lowest_bit(wanted)]
+            wanted &= wanted - np.uint64(1)
+            reach_i = max(reach_i, abs(mesh.z[b, q] - mesh.z[a, q]))
+            mesh.z[v, q] = ca * mesh.z[a, q] + cb * mesh.z[b, q]
+    reach_i = (reach_i + 2.0 * (eta + s_i)) * SLACK
+    reach = 0.0 if last_layer else (np.sqrt(distance2(mesh.z, a, b)) + 2.0 * (eta_2 + s_2)) * SLACK
     dx = mesh.x[b, 0] - mesh.x[a, 0]
     dy = mesh.x[b, 1] - mesh.x[a, 1]
     length = (np.sqrt(dx * dx + dy * dy) + 2.0 * s_x) * SLACK
@@ -377,7 +424,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words
         first = (residual + mesh.edge[edge, SIGMAI]) / rise * SLACK
         second = min(1.0, (residual + s_i) / rise * SLACK)
     move_2 = min(mesh.edge[edge, SIGMA2] + first * reach, s_2 + second * reach)
-    move_i = min(mesh.edge[edge, SIGMAI] + first * reach, s_i + second * reach)
+    move_i = min(mesh.edge[edge, SIGMAI] + first * reach_i, s_i + second * reach_i)
     xr = max(t[a, XR], t[b, XR]) + 8.0 * UNIT * size
     move_x = min(mesh.edge[edge, ALPHA] + first * length, s_x + second * length) + xr
     t[v, ETA2] = eta_2 + rounding
@@ -389,10 +436,10 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words
     t[v, DX] = move_x
     t[v, XR] = xr
     t[v, OWN2] = min(own * reach, move_2)
-    t[v, OWNI] = min(own * reach, move_i)
+    t[v, OWNI] = min(own * reach_i, move_i)
     t[v, OWNX] = min(own * length, move_x)
     t[v, WEIGHT] = 1.0
-    unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, t[v, ERR], answers, asked)
+    unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, t[v, ERR], scratch, asked)
     if unproven > 0:
         state[ASKED_HALF] = h
         state[ASKED_PLANE] = j
@@ -400,10 +447,13 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, answers: Words
         state[ANSWERED] = 0
         return NEED_SIGNS
     state[ANSWERED] = 0
-    for q in range(mesh.z.shape[1]):
-        mesh.z[v, q] = ca * mesh.z[a, q] + cb * mesh.z[b, q]
+    if not last_layer:
+        for q in range(mesh.z.shape[1]):
+            mesh.z[v, q] = ca * mesh.z[a, q] + cb * mesh.z[b, q]
     mesh.owner[v] = cut.label0 + j
-    set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.neuron, cut.threshold, v)
+    for w in range(scratch.shape[1]):
+        zero = scratch[WANTED, w] & ~(mesh.positive[v, w] | mesh.negative[v, w])
+        set_word(zero, w, mesh.z, mesh.vertex, cut.neuron, cut.threshold, v)
     mesh.x[v, 0] = ca * mesh.x[a, 0] + cb * mesh.x[b, 0]
     mesh.x[v, 1] = ca * mesh.x[a, 1] + cb * mesh.x[b, 1]
     next_row(mesh, cut, a, b, v, ca, cb)
@@ -455,7 +505,7 @@ def split_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, ha: int, hb
 
 
 @section
-def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, answers: Words, asked: Ints) -> int:
+def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, scratch: Words, asked: Ints) -> int:
     h0 = mesh.first[cell]
     ha = -1
     hb = -1
@@ -468,7 +518,7 @@ def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, answers: Word
         if sa == 0:
             zero = h
         elif sa * sb < 0:
-            status = new_vertex(mesh, cut, state, h, j, answers, asked)
+            status = new_vertex(mesh, cut, state, h, j, scratch, asked)
             if status != DONE:
                 return status
             zero = mesh.after[h]
@@ -490,11 +540,11 @@ def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, answers: Word
 
 
 @loop
-def split_cells(mesh: Mesh, cut: Cut, state: Ints, answers: Words, asked: Ints) -> int:
+def split_cells(mesh: Mesh, cut: Cut, state: Ints, scratch: Words, asked: Ints) -> int:
     """Cut cells from state[CURSOR] on by every hyperplane of the layer that crosses them.
 
     Returns DONE, NEED_ROOM (enlarge the arrays and call again), NEED_SIGNS (put the exact signs of the `asked` hyperplanes at the crossing of
-    state[ASKED_HALF] with state[ASKED_PLANE] into `answers` and call again) or BROKEN (a proven sign contradicts convexity: cannot happen).
+    state[ASKED_HALF] with state[ASKED_PLANE] into `scratch` and call again) or BROKEN (a proven sign contradicts convexity: cannot happen).
     """
     while state[CURSOR] >= 0:
         if (
@@ -504,11 +554,11 @@ def split_cells(mesh: Mesh, cut: Cut, state: Ints, answers: Words, asked: Ints) 
         ):
             return NEED_ROOM
         cell = state[CURSOR]
-        j = cutting_plane(mesh, cell)
+        j = cutting_plane(mesh, cell, scratch)
         if j < 0:
             state[CURSOR] = mesh.follow[cell]
             continue
-        status = cut_cell(mesh, cut, state, cell, j, answers, asked)
+        status = cut_cell(mesh, cut, state, cell, j, scratch, asked)
         if status != DONE:
             return status
     return DONE

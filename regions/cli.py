@@ -30,6 +30,9 @@ OK, FAILED, OVER_BUDGET, INTERRUPTED = 0, 1, 3, 130
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 _NEGATIVE = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)
+_PROBLEM = (
+    "MODEL (--box LO HI [LO HI ...] | --segment START END | --line POINT DIRECTION | --plane P0 P1 P2 [--margin M])"
+)
 _EPILOG = "exit codes: 0 done, 1 input that breaks a rule, 2 wrong usage, 3 budget exceeded, 130 interrupted"
 
 
@@ -44,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 done, 1 input that breaks a rule, 3 budget exceeded, 130 interrupted. Wrong usage leaves through
-        ``SystemExit(2)``, as always with argparse.
+        The exit code: 0 done, 1 input that breaks a rule, 3 budget exceeded, 130 interrupted. Wrong usage leaves
+        through ``SystemExit(2)``, as always with argparse.
 
     Examples
     --------
@@ -91,12 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_command(commands: Any, name: str, run: Any, text: str, example: str) -> argparse.ArgumentParser:
+def _add_command(commands: Any, name: str, run: Any, usage: str, text: str, example: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"example:\n  {example}",
+        usage=f"linear-regions {name} {usage}",
+        epilog=f"example:\n  {example}\n\n{_EPILOG}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
@@ -106,7 +110,7 @@ def _add_command(commands: Any, name: str, run: Any, text: str, example: str) ->
 
 def _add_demo(commands: Any) -> None:
     text = "find, measure and draw the regions of a network trained on MNIST, at three moments of its training"
-    parser = _add_command(commands, "demo", _demo, text, "linear-regions demo --epoch 20 --output figures")
+    parser = _add_command(commands, "demo", _demo, "[options]", text, "linear-regions demo --epoch 20 --output figures")
     parser.add_argument("--epoch", type=int, choices=(0, 1, 20), help="this moment only (default: all three)")
     parser.add_argument("--output", default=".", metavar="DIR", help="folder for the figure (default: this one)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
@@ -114,18 +118,23 @@ def _add_demo(commands: Any) -> None:
 
 def _add_count(commands: Any) -> None:
     text = "count the regions of a network on a box, segment, line or plane"
-    parser = _add_command(commands, "count", _count, text, "linear-regions count model.npz --box -1 1")
+    parser = _add_command(
+        commands, "count", _count, f"{_PROBLEM} [options]", text, "linear-regions count model.npz --box -1 1"
+    )
     _add_problem(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_plot(commands: Any) -> None:
-    text = "draw the regions of a network on a box or plane"
+    text = "draw the regions of a network on a box or plane, or its outputs on a segment or line"
     example = "linear-regions plot model.npz --plane 0,0,0 1,0,0 0,1,0 --output regions.png"
-    parser = _add_command(commands, "plot", _plot, text, example)
+    parser = _add_command(commands, "plot", _plot, f"{_PROBLEM} --output FILE [options]", text, example)
     _add_problem(parser)
     parser.add_argument("--output", required=True, metavar="FILE", help="a .png, .pdf or .svg file")
-    parser.add_argument("--color", default="cell", help="what the colours show (default: cell)")
+    text = (
+        "what the colours show: the cells themselves, the logarithm of their area, each edge's layer, the first output"
+    )
+    parser.add_argument("--color", default="cell", choices=("cell", "area", "layer", "output"), help=f"{text} (cell)")
 
 
 def _add_problem(parser: argparse.ArgumentParser) -> None:
@@ -165,7 +174,7 @@ def _load_point(point: list[float] | Path, name: str) -> Any:
     import numpy as np
 
     if isinstance(point, list):
-        return point
+        return np.array(point)
     if not point.is_file():
         raise invalid(name, "name an existing file", f"{str(point)!r}")
     try:  # mapped, so that a header that promises too much fails before memory is taken
@@ -197,13 +206,15 @@ def _domain(options: argparse.Namespace, network: Network) -> Domain:
 
 
 def _box(bounds: list[float], n_inputs: int) -> Domain:
+    import numpy as np
+
     from .domain import Box
 
     if len(bounds) == 2:
         bounds = bounds * n_inputs
     if len(bounds) != 2 * n_inputs:
         raise invalid("--box", f"be one pair LO HI, or one for each of the {n_inputs} inputs", f"{len(bounds)} numbers")
-    return Box(bounds[::2], bounds[1::2])
+    return Box(np.array(bounds[::2]), np.array(bounds[1::2]))
 
 
 def _arguments(options: argparse.Namespace) -> dict[str, Any]:
@@ -253,22 +264,22 @@ def _count(options: argparse.Namespace) -> None:
 
 
 def _plot(options: argparse.Namespace) -> None:
+    from matplotlib.figure import Figure
+
     from .enumerate import enumerate_regions
     from .network import load_network
 
     with new_figure(options.output) as file:
         network = load_network(options.model)
         regions = enumerate_regions(network, _domain(options, network), **_arguments(options))
-        import matplotlib
-
-        matplotlib.use("agg")
-        axes = regions.plot(color=options.color)
-        axes.figure.savefig(file, format=Path(options.output).suffix[1:].lower(), dpi=200, bbox_inches="tight")
+        figure = Figure(figsize=(8, 8) if regions.dim == 2 else (8, 4), layout="constrained")
+        regions.plot(figure.add_subplot(), color=options.color)
+        figure.savefig(file, format=Path(options.output).suffix[1:].lower(), dpi=200)
     print(f"{len(regions):,} regions drawn: {options.output}")
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from .demo import DemoResult, draw, run
+    from .demo import draw, run
 
     path = Path(options.output) / "linear_regions_demo.png"
     with new_figure(path) as file:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .certificate import Certificate
+from .cli import certificate_record
 from .complex import Regions
 from .data import DemoCase, load_demo
 from .domain import Box, Line, Slice
@@ -22,7 +23,19 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-DIGIT_COLORS = ("#5e81ac", "#bf616a", "#a3be8c", "#b48ead", "#d9a441", "#6fb5b0", "#d08770", "#8d7b68", "#7a8ca5", "#c58fb0")
+DIGIT_COLORS = (
+    "#5e81ac",
+    "#bf616a",
+    "#a3be8c",
+    "#b48ead",
+    "#d9a441",
+    "#6fb5b0",
+    "#d08770",
+    "#8d7b68",
+    "#4c566a",
+    "#c58fb0",
+)
+_GOLDEN = 0.6180339887498949  # multiples of it, modulo one, are spread evenly
 _TITLES = {0: "at initialisation", 1: "after 1 epoch", 20: "after 20 epochs"}
 
 
@@ -62,8 +75,6 @@ class Moment:
 
     def record(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
-        from .cli import certificate_record
-
         regions, neurons = self.regions, self.regions.network.n_neurons
         small, large = int(np.argmin(regions.volumes)), int(np.argmax(regions.volumes))
         ratios = self.line_ratios
@@ -134,7 +145,9 @@ class DemoResult:
         for moment in self.moments:
             lines.append(f"  epoch {moment.case.epoch:>2}, square: {moment.regions.certificate}")
             lines.append(f"  epoch {moment.case.epoch:>2}, lines:  {moment.line_certificate}")
-        lines.append(f"times are of the enumeration alone; loading or compiling the kernels took {self.warm_seconds:.1f} s")
+        lines.append(
+            f"times are of the enumeration alone; loading or compiling the kernels took {self.warm_seconds:.1f} s"
+        )
         return "\n".join(lines)
 
     def _rows(self) -> Iterator[list[str]]:
@@ -201,11 +214,12 @@ def _warm(n_jobs: int) -> None:
     random = np.random.default_rng(0)
     widths = [3, 8, 8, 2]
     network = Network.from_arrays(
-        [random.normal(size=(n, k)) for k, n in zip(widths, widths[1:], strict=False)], [np.zeros(n) for n in widths[1:]]
+        [random.normal(size=(n, k)) for k, n in zip(widths, widths[1:], strict=False)],
+        [np.zeros(n) for n in widths[1:]],
     )
-    square = Slice([0.0, 0.0, 1.0], np.eye(3)[:, :2], Box([-4, -4], [4, 4]))
+    square = Slice(np.ones(3), np.eye(3)[:, :2], Box(np.full(2, -4.0), np.full(2, 4.0)))
     assert len(enumerate_regions(network, square, n_jobs=n_jobs).volumes)
-    count_regions(network, Line([0.0, 0.0, 0.0], [1.0, 2.0, 3.0]))
+    count_regions(network, Line(np.zeros(3), np.ones(3)))
 
 
 def _moment(case: DemoCase, n_jobs: int) -> Moment:
@@ -230,3 +244,71 @@ def _moment(case: DemoCase, n_jobs: int) -> Moment:
         ),
         line_seconds=line_seconds,
     )
+
+
+def draw(result: DemoResult, file: IO[bytes]) -> None:
+    """Draw the regions at each epoch side by side, as a PNG.
+
+    The hue of a region is that of the digit recognised at the mean of its corners; its shade only tells it from its
+    neighbours.
+
+    Parameters
+    ----------
+    result : DemoResult
+    file : binary file, open for writing
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    panels = len(result.moments)
+    figure = Figure(figsize=(4.6 * panels + 0.1, 5.3), layout="constrained")
+    for moment, axes in zip(result.moments, figure.subplots(1, panels, squeeze=False)[0], strict=True):
+        _draw_moment(axes, moment)
+    handles = [Patch(color=color, label=str(digit)) for digit, color in enumerate(DIGIT_COLORS)]
+    handles.insert(0, Patch(alpha=0, label="digit recognised:"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=11, frameon=False, handlelength=1, columnspacing=1)
+    figure.savefig(file, format="png", dpi=150)
+
+
+def _draw_moment(axes: Axes, moment: Moment) -> None:
+    from matplotlib.collections import LineCollection, PolyCollection
+
+    regions = moment.regions
+    x = regions.vertex_coordinates
+    starts = regions.cell_vertex_offsets[1:-1]
+    axes.add_collection(
+        PolyCollection(np.split(x[regions.cell_vertices], starts), facecolors=_cell_colors(regions), linewidths=0)
+    )
+    axes.add_collection(LineCollection(list(x[regions.facets.vertices]), colors="#20242c", linewidths=0.18))
+    for place, image in zip(moment.plane.coordinates(moment.case.images_012), moment.case.images_012, strict=True):
+        _draw_image(axes, place, image)
+    corners = x.min(axis=0), x.max(axis=0)
+    axes.set(xlim=[c[0] for c in corners], ylim=[c[1] for c in corners], xticks=[], yticks=[], aspect="equal")
+    axes.set_title(f"{_TITLES[moment.case.epoch]}: {len(regions):,} regions", fontsize=12)
+
+
+def _cell_colors(regions: Regions) -> Floats:
+    """(N, 3) colours: the digit recognised, lighter or darker by the cell."""
+    from matplotlib.colors import to_rgb
+
+    starts = regions.cell_vertex_offsets
+    corners = regions.vertex_coordinates[regions.cell_vertices]
+    middle = np.add.reduceat(corners, starts[:-1]) / np.diff(starts)[:, None]
+    digit = np.argmax(regions.network(regions.domain.embed(middle)), axis=1)
+    white = 0.15 + 0.55 * (np.arange(len(regions)) * _GOLDEN % 1.0)[:, None]
+    colors: Floats = np.array([to_rgb(color) for color in DIGIT_COLORS])[digit]
+    return colors + (1 - colors) * white
+
+
+def _draw_image(axes: Axes, place: Floats, image: Floats) -> None:
+    """Mark a point of the plane with the image that lies there."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    axes.plot(*place, "o", markersize=5, markerfacecolor="white", markeredgecolor="#20242c", zorder=3)
+    inward = -34 * place / np.hypot(*place)
+    picture = OffsetImage(image.reshape(28, 28), zoom=1.1, cmap="gray_r")
+    box = AnnotationBbox(
+        picture, tuple(place), xybox=tuple(inward), boxcoords="offset points", pad=0.15,
+        arrowprops={"arrowstyle": "-", "color": "#20242c"}, bboxprops={"edgecolor": "#20242c", "linewidth": 0.8},
+    )  # fmt: skip
+    axes.add_artist(box)

@@ -38,7 +38,7 @@ def make_cut(step: Step, following: Step | None) -> plane.Cut:
     )
 
 
-ROOM_BYTES = 1 << 25  # rows that room is made for at once
+ROOM_BYTES = 1 << 28  # rows that room is made for at once
 
 
 class Plane:
@@ -194,22 +194,22 @@ class Plane:
     def split(self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, outcome: Outcome) -> plane.Mesh:
         """Split the cells, giving room and exact signs when the kernel asks for them."""
         words = mesh.positive.shape[1]
-        answers = np.zeros((3, words), np.uint64)
+        scratch = np.zeros((plane.SCRATCH_ROWS, words), np.uint64)
         asked = np.empty(64 * words, np.int64)
-        while (status := plane.split_cells(mesh, cut, state, answers, asked)) != plane.DONE:
+        while (status := plane.split_cells(mesh, cut, state, scratch, asked)) != plane.DONE:
             if status == plane.NEED_ROOM:
                 v, e, c = (int(q) for q in state[: plane.CURSOR])
                 block.arena.reserve(2 * v + 256, 2 * e + 512, 2 * c + 256, (v, e, c))
                 mesh = block.arena.mesh(block.width, len(cut.bias), words, used=v, used_next=v, signed=v)
             elif status == plane.NEED_SIGNS:
-                self.answer(mesh, cut, state, block, answers, asked, outcome)
+                self.answer(mesh, cut, state, block, scratch, asked, outcome)
             else:
                 raise AssertionError("proven signs contradict convexity")
         outcome.signs += int(state[plane.N_SIGNS])
         return mesh
 
     def answer(
-        self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, answers: NDArray[np.uint64], asked: Ints,
+        self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, scratch: NDArray[np.uint64], asked: Ints,
         outcome: Outcome,
     ) -> None:  # fmt: skip
         """Certain signs where the kernel is about to put a vertex."""
@@ -219,12 +219,12 @@ class Plane:
         at = (int(mesh.label[edge]), cut.label0 + int(state[plane.ASKED_PLANE]))
         planes = asked[: state[plane.N_ASKED]].tolist()
         signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words)
-        answers[:] = 0
+        scratch[: plane.CELL] = 0
         for k, sign in zip(planes, signs, strict=True):
             bit = np.uint64(1 << (k & 63))
-            answers[2, k >> 6] |= bit
+            scratch[plane.GIVEN, k >> 6] |= bit
             if sign:
-                answers[0 if sign > 0 else 1, k >> 6] |= bit
+                scratch[plane.POSITIVE if sign > 0 else plane.NEGATIVE, k >> 6] |= bit
         state[plane.ANSWERED] = 1
         outcome.signs += len(planes)
         outcome.double_signs += len(planes)

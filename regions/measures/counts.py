@@ -44,7 +44,7 @@ def distinct_maps(regions: Regions) -> int:
     for prime in network.primes():
         residues = np.empty((len(doubt), (regions.dim + 1) * regions.network.n_outputs), np.int64)
         for own, columns in walk(regions.program, regions.packed_patterns, doubt, network.modulo(prime)):
-            residues[np.searchsorted(doubt, own)] = columns.reshape(len(own), -1)
+            residues[np.searchsorted(doubt, own)] = columns.reshape(len(own), -1) % prime
         for k in range(residues.shape[1]):
             key = group * prime + residues[:, k]
             _, group, sizes = np.unique(key, return_inverse=True, return_counts=True)
@@ -89,9 +89,9 @@ class _ModularNetwork:
         return ceil((fine + size) * (1 + 1e-9)) + 4
 
     def primes(self) -> Iterator[int]:
-        """Primes p, descending, with sums of products of residues below 2^53."""
+        """Primes p, descending, with sums of products of residues below 2^52."""
         terms = 2 + max(a.n_inputs for a in self._affines)
-        for p in range(isqrt(2**53 // terms) - 1, 1, -1):
+        for p in range(isqrt(2**52 // terms) - 1, 1, -1):
             if flint.fmpz(p).is_prime() and p % 2 and self._denominator % p:
                 yield p
 
@@ -101,13 +101,17 @@ class _ModularNetwork:
         def residues(values: list[Fraction]) -> Floats:
             return np.array([f.numerator * pow(f.denominator, -1, prime) % prime for f in values], np.float64)
 
+        def reduce(values: Floats) -> Floats:
+            values -= np.rint(values * (1 / prime)) * prime  # exact; leaves at most about prime / 2 in size
+            return values
+
         return Arithmetic(
             columns=np.stack([residues(column) for column in self._columns]),
             weights=[np.ascontiguousarray(_dyadic_residues(a.weight, prime).T) for a in self._affines],
             biases=[_dyadic_residues(a.bias, prime) for a in self._affines],
             slopes=[residues(values) for values in self._slopes],
             intercepts=[residues(values) for values in self._intercepts],
-            reduce=lambda values: np.fmod(values, prime, out=values),
+            reduce=reduce,
         )
 
 
