@@ -1,7 +1,8 @@
 """The compilation presets, and the cache directory that belongs to this state of the kernels.
 
-Numba's on-disk cache looks only at the file that holds a function, so a change in a callee of another file would serve stale machine
-code. The cache directory is therefore named by a hash of all kernel sources. Fast-math is never used: it would void every error bound.
+Numba's on-disk cache looks only at the file that holds a function, so a change in a callee of another file would
+serve stale machine code. The cache directory is therefore named by a hash of all kernel sources. Fast-math is never
+used: it would void every error bound.
 """
 
 from __future__ import annotations
@@ -33,15 +34,18 @@ _CACHE = _cache_directory()
 
 
 def _compile(function: _F, **options: Any) -> _F:
-    """Compile with the cache of this package, leaving numba's global setting as it was."""
-    before = config.CACHE_DIR  # type: ignore[attr-defined]
-    config.CACHE_DIR = _CACHE  # type: ignore[attr-defined]
+    """Compile with the cache of this package, leaving numba's global setting as it was.
+
+    Without reference counts: kernels allocate nothing, and counting array views costs more than their use.
+    """
+    options |= {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False}
+    before = config.CACHE_DIR
+    config.CACHE_DIR = _CACHE
     try:
-        # without reference counts: kernels allocate nothing, and the counts of array views cost more than the views' use
-        compiled: _F = numba.njit(error_model="numpy", nogil=True, cache=True, _nrt=False, **options)(function)
+        compiled: _F = numba.njit(**options)(function)
         return compiled
     finally:
-        config.CACHE_DIR = before  # type: ignore[attr-defined]
+        config.CACHE_DIR = before
 
 
 def scalar(function: _F) -> _F:
@@ -50,7 +54,7 @@ def scalar(function: _F) -> _F:
 
 
 def section(function: _F) -> _F:
-    """A part of one loop that takes all of its arrays: inlined before compilation, because passing them costs more than the work.
+    """A part of one loop that takes all of its arrays: inlined early, because passing them costs more than the work.
 
     Inlining copies the caller each time: keep sections few, and call them from one place.
     """

@@ -1,7 +1,8 @@
-"""Blocks of cells: cut a complex into parts that are refined apart from each other, and what is needed to join the parts again.
+"""Blocks of cells: parts of a complex that are refined apart from each other, and how they are joined again.
 
-A part copies its cells' edges and vertices. Where an edge has a cell of the part on one side only, the other half-edge becomes a ring of its own;
-refinement lists the pieces of the edge in that ring. Decisions are exact, so two parts that share an edge cut it into the same pieces.
+A part copies its cells' edges and vertices. Where an edge has a cell of the part on one side only, the other
+half-edge becomes a ring of its own; refinement lists the pieces of the edge in that ring. Decisions are exact, so two
+parts that share an edge cut it into the same pieces.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import loop
-from .plane import Mesh
+from .mesh import Mesh
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,7 +51,14 @@ def number_part(
 
 @loop
 def copy_part(
-    mesh: Mesh, first_cell: int, last_cell: int, edge_map: Index, vertex_map: Index, source: Index, source_vertex: Index, part: Mesh
+    mesh: Mesh,
+    first_cell: int,
+    last_cell: int,
+    edge_map: Index,
+    vertex_map: Index,
+    source: Index,
+    source_vertex: Index,
+    part: Mesh,
 ) -> None:
     """Copy the cells numbered by `number_part` into `part`, and clear the maps."""
     for n in range(source_vertex.shape[0]):
@@ -104,7 +112,7 @@ def ring_sizes(mesh: Mesh, half: Index, sizes: Ints) -> None:
 
 @loop
 def ring_edges(mesh: Mesh, half: Index, offsets: Ints, edges: Index) -> None:
-    """Pieces of each edge in the direction of its even half-edge. The half-edge that was there first is the last of its ring."""
+    """Pieces of each edge along its even half-edge; the half-edge that was there first is the last of its ring."""
     for q in range(half.shape[0]):
         h = half[q]
         n = offsets[q + 1] - offsets[q]

@@ -1,19 +1,22 @@
 """What is known about the error of every carried value: the columns of the bound tables, and the model they follow.
 
-A vertex v of the complex is an exact point x* of the plane (or the line), the crossing of two of its cell's edges. The kernels carry the
-pre-activations of one layer as a row of float64 numbers. They belong to a nearby point x~ that is *defined* by the interpolation weights
-used: x~ = ca x~_a + cb x~_b for a vertex on the edge (a, b). With F the affine map of any closed cell at v, two errors are kept apart:
+A vertex v of the complex is an exact point x* of the plane (or the line), the crossing of two of its cell's edges.
+The kernels carry the pre-activations of one layer as a row of float64 numbers. They belong to a nearby point x~ that
+is *defined* by the interpolation weights used: x~ = ca x~_a + cb x~_b for a vertex on the edge (a, b). With F the
+affine map of any closed cell at v, two errors are kept apart:
 
-    evaluation    |row - F(x~)|       ETA2 (2-norm), ETAI (largest entry): rounding alone, it does not grow along an edge;
-    displacement  |F(x~) - F(x*)|     S2, SI: how far x~ lies from the vertex it stands for, measured in values.
+    evaluation    |row - F(x~)|       ETA2 (2-norm), ETAI (largest entry): rounding alone, it does not grow along an
+    edge; displacement  |F(x~) - F(x*)|     S2, SI: how far x~ lies from the vertex it stands for, measured in values.
 
-The displacement of a new vertex would compound if it were taken from its parents. So each edge carries how far its points lie from the
-exact line of the edge (SIGMA2, SIGMAI in values, ALPHA in coordinates), fixed when the edge is made from the residual of its own neuron
-alone; a vertex on the edge moves onto the line by that much, and along it until its own neuron vanishes.
+The displacement of a new vertex would compound if it were taken from its parents. So each edge carries how far its
+points lie from the exact line of the edge (SIGMA2, SIGMAI in values, ALPHA in coordinates), fixed when the edge is
+made from the residual of its own neuron alone; a vertex on the edge moves onto the line by that much, and along it
+until its own neuron vanishes.
 
-Through a layer z' = W act(z) + b both errors grow at most by the spectral norm of W times the Lipschitz constant of the activation, and
-rounding adds gamma_{n+2} |(W_i, b_i)| |(h, 1)| to entry i (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1, any order
-of summation). Rows are scaled by powers of two beforehand so that all |(W_i, b_i)| are close to one, which lets one number serve a whole row.
+Through a layer z' = W act(z) + b both errors grow at most by the spectral norm of W times the Lipschitz constant of
+the activation, and rounding adds gamma_{n+2} |(W_i, b_i)| |(h, 1)| to entry i (Higham, Accuracy and Stability of
+Numerical Algorithms, section 3.1, any order of summation). Rows are scaled by powers of two beforehand so that all
+|(W_i, b_i)| are close to one, which lets one number serve a whole row.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ NH = 6  # upper bound of |(h, 1)|, intermediate terms included
 ZN = 7  # upper bound of |z|
 DX = 8  # |coordinates - exact coordinates|
 XR = 9  # rounding part of DX
-OWN2 = 10  # displacement from the hyperplane that made the vertex, in the layer that made it: 2-norm, largest entry, coordinates
+OWN2 = 10  # displacement from the hyperplane that made the vertex in this layer: 2-norm, largest entry, coordinates
 OWNI = 11
 OWNX = 12
 WEIGHT = 13  # 1, or 0 for a direction (a point at infinity): what thresholds, intercepts and biases are multiplied by

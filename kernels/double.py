@@ -1,7 +1,8 @@
 """Affine maps of single cells to about 100 bits, as unevaluated sums high + low of two floats.
 
-Used for the signs that float64 does not prove. Products are split without error by a fused multiply-add, sums by Knuth's two-sum; a dot product
-of length n then errs by less than (n + 8) 2^-100 |w| |h| (Ogita, Rump and Oishi 2005, Dot2, with room to spare).
+Used for the signs that float64 does not prove. Products are split without error by a fused multiply-add, sums by
+Knuth's two-sum; a dot product of length n then errs by less than (n + 8) 2^-100 |w| |h| (Ogita, Rump and Oishi 2005,
+Dot2, with room to spare).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Words = NDArray[np.uint64]
 UNIT = 2.0**-100
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     """The float nearest to a * b + c."""
 

@@ -1,9 +1,10 @@
 """One-dimensional complexes: chains of breakpoints, refined interval by interval by the hyperplanes of one layer.
 
-A vertex carries the same row and bounds as in the plane; the whole line is exact, so a new breakpoint is displaced only along it. All crossings
-of an interval are placed by one parameter `key` that increases along it: the fraction of the way between two finite ends; the distance from the
-left end if the right one is at infinity; minus the distance from the right end if the left one is. Each key has a proven error, and crossings whose
-enclosures overlap are ordered by the caller, exactly. Rows of the next layer at the crossings are interpolated in a balanced order, each subtracting
+A vertex carries the same row and bounds as in the plane; the whole line is exact, so a new breakpoint is displaced
+only along it. All crossings of an interval are placed by one parameter `key` that increases along it: the fraction of
+the way between two finite ends; the distance from the left end if the right one is at infinity; minus the distance
+from the right end if the left one is. Each key has a proven error, and crossings whose enclosures overlap are ordered
+by the caller, exactly. Rows of the next layer at the crossings are interpolated in a balanced order, each subtracting
 only what the units that change their piece between its two neighbours add.
 """
 
@@ -15,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import loop, scalar, section
-from .bounds import DX, ERR, ETA2, ETAI, G, NH, S2, SI, SLACK, UNIT, WEIGHT, XR, ZN
-from .plane import Cut, distance2, lowest_bit
+from .bounds import DX, ETA2, ETAI, NH, S2, SI, SLACK, UNIT, WEIGHT, XR, ZN, G
+from .mesh import Cut
+from .plane import distance2
+from .signs import lowest_bit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,7 +29,7 @@ Flags = NDArray[np.bool_]
 
 
 class Chain(NamedTuple):
-    """Breakpoints in order; `linked[i]` says that an interval leads from i to i + 1 (chains may lie one after the other)."""
+    """Breakpoints in order; `linked[i]`: an interval leads from i to i + 1 (chains may lie one after the other)."""
 
     positive: Words  # (V, words)
     negative: Words  # (V, words)
@@ -79,7 +82,9 @@ def count_crossings(chain: Chain, offset: Ints) -> int:
 
 
 @scalar
-def _place(za: float, zb: float, wa: float, wb: float, ea: float, eb: float, zna: float, znb: float) -> tuple[float, float]:
+def _place(
+    za: float, zb: float, wa: float, wb: float, ea: float, eb: float, zna: float, znb: float
+) -> tuple[float, float]:
     """Key of the zero between the values za and zb, and its error."""
     if wa > 0.0 and wb > 0.0:
         span = za - zb
@@ -164,7 +169,14 @@ def find_crossings(chain: Chain, cut: Cut, c: Crossings) -> int:
                 za = chain.z[i, cut.neuron[k]] - cut.threshold[k] * wa
                 zb = chain.z[i + 1, cut.neuron[k]] - cut.threshold[k] * wb
                 key, delta = _place(
-                    za, zb, wa, wb, chain.vertex[i, ETAI], chain.vertex[i + 1, ETAI], chain.vertex[i, ZN], chain.vertex[i + 1, ZN]
+                    za,
+                    zb,
+                    wa,
+                    wb,
+                    chain.vertex[i, ETAI],
+                    chain.vertex[i + 1, ETAI],
+                    chain.vertex[i, ZN],
+                    chain.vertex[i + 1, ZN],
                 )
                 c.plane[q] = k
                 c.key[q] = key if np.isfinite(key) else 0.0
@@ -188,7 +200,7 @@ def find_crossings(chain: Chain, cut: Cut, c: Crossings) -> int:
 
 @loop
 def number_groups(c: Crossings, same: Flags, offset: Ints) -> int:
-    """Number the breakpoints of each interval; offset[i] is the place of old vertex i in the refined chain. Returns the refined length."""
+    """Number the breakpoints of each interval; offset[i] is where vertex i goes. Returns the refined length."""
     total = 0
     for i in range(c.offset.shape[0] - 1):
         offset[i] = total
@@ -212,8 +224,10 @@ def _value(za: float, zb: float, wa: float, wb: float, key: float) -> float:
 
 
 @scalar
-def _weights(wa: float, wb: float, low: float, mid: float, high: float, low_is_a: bool, high_is_b: bool) -> tuple[float, float]:
-    """Weights of the neighbours at `low` and `high` for the point at `mid`; an end at infinity counts as a direction."""
+def _weights(
+    wa: float, wb: float, low: float, mid: float, high: float, low_is_a: bool, high_is_b: bool
+) -> tuple[float, float]:
+    """Weights of the neighbours at `low` and `high` for the point at `mid`; an end at infinity is a direction."""
     if high_is_b and wb == 0.0:
         return 1.0, mid - low
     if low_is_a and wa == 0.0:
@@ -228,9 +242,19 @@ def _weights(wa: float, wb: float, low: float, mid: float, high: float, low_is_a
 
 @section
 def _refine_row(
-    chain: Chain, new: Chain, cut: Cut, c: Crossings, i: int, group_key: Floats, lo: int, mid: int, hi: int, n_groups: int, base: int
+    chain: Chain,
+    new: Chain,
+    cut: Cut,
+    c: Crossings,
+    i: int,
+    group_key: Floats,
+    lo: int,
+    mid: int,
+    hi: int,
+    n_groups: int,
+    base: int,
 ) -> None:
-    """Row of the next layer at breakpoint `mid` of interval i, from its neighbours `lo` and `hi`; all numbered 0 (left end) to n_groups + 1."""
+    """Row of the next layer at breakpoint `mid`, from `lo` and `hi`; numbered 0 (left end) to n_groups + 1."""
     wa = chain.vertex[i, WEIGHT]
     wb = chain.vertex[i + 1, WEIGHT]
     low_is_a = lo == 0
@@ -340,7 +364,9 @@ def _new_bounds(chain: Chain, new: Chain, i: int, v: int, key: float, delta: flo
 def _signs(chain: Chain, new: Chain, c: Crossings, i: int, base: int, n_groups: int, pattern: Words) -> None:
     """Packed signs of the sub-cells of interval i (cell base + g lies between breakpoints g and g + 1)."""
     for w in range(chain.positive.shape[1]):
-        fixed = (chain.positive[i, w] | chain.positive[i + 1, w]) & ~_crossing_words(chain.positive, chain.negative, i, w)
+        fixed = (chain.positive[i, w] | chain.positive[i + 1, w]) & ~_crossing_words(
+            chain.positive, chain.negative, i, w
+        )
         for g in range(n_groups + 1):
             pattern[base + g, w] = fixed
     for r in range(c.offset[i], c.offset[i + 1]):
@@ -355,7 +381,15 @@ def _signs(chain: Chain, new: Chain, c: Crossings, i: int, base: int, n_groups: 
 
 @loop
 def refine(
-    chain: Chain, new: Chain, cut: Cut, c: Crossings, offset: Ints, stack: Ints, group_key: Floats, root: Ints, pattern: Words
+    chain: Chain,
+    new: Chain,
+    cut: Cut,
+    c: Crossings,
+    offset: Ints,
+    stack: Ints,
+    group_key: Floats,
+    root: Ints,
+    pattern: Words,
 ) -> None:
     """Fill in the refined chain: old vertices at offset[i], the breakpoints of interval i after it.
 
@@ -365,7 +399,8 @@ def refine(
         Old and refined. ``new.z_next`` has the rows of old vertices in place; its other arrays are filled here.
     stack, group_key : scratch, longer than twice the largest number of breakpoints in an interval
     root, pattern : (V',), (V', words)
-        For each sub-cell, by its left vertex: the old cell (by its left vertex) and the packed signs. `pattern` may have no rows.
+        For each sub-cell, by its left vertex: the old cell (by its left vertex) and the packed signs. `pattern` may
+        have no rows.
     """
     for i in range(chain.t.shape[0]):
         base = offset[i]

@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import loop
 from .bounds import (
-    BN, ERR, ETA2, ETAI, G, GAMMA, NH, RB, RBF, RW, S2, SI, SIGMA2, SIGMAI, SLACK, SW, TINY, UNIT, WEIGHT, ZN,
+    BN,
+    ERR,
+    ETA2,
+    ETAI,
+    NH,
+    RB,
+    RBF,
+    RW,
+    S2,
+    SI,
+    SIGMA2,
+    SIGMAI,
+    SLACK,
+    SW,
+    TINY,
+    UNIT,
+    WEIGHT,
+    ZN,
+    G,
 )
-from .plane import Cut, Mesh, none_positive, set_zeros, unit_value, vanishes
+from .mesh import Cut
+from .signs import none_positive, set_zeros, unit_value, vanishes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 
+class Signed(Protocol):
+    """What a `Mesh` and a `Chain` have in common."""
+
+    @property
+    def positive(self) -> Words:
+        """(V, words) packed positive signs."""
+
+    @property
+    def negative(self) -> Words:
+        """(V, words) packed negative signs."""
+
+    @property
+    def z(self) -> Floats:
+        """(V, n) rows."""
+
+    @property
+    def vertex(self) -> Floats:
+        """(V, VERTEX_COLUMNS) error bounds."""
+
+
 @loop
-def classify(mesh: Mesh, n: int, neuron: Ints, threshold: Floats, plain: bool, open_v: Ints, open_k: Ints) -> int:
-    """Pack the proven signs of z[v, neuron[k]] - threshold[k] for the first n vertices; list the unproven ones, return their number.
+def classify(mesh: Signed, n: int, neuron: Ints, threshold: Floats, plain: bool, open_v: Ints, open_k: Ints) -> int:
+    """Pack the proven signs of z[v, neuron[k]] - threshold[k] for the first n vertices.
+
+    Lists the others and returns their number.
 
     If the number exceeds the room of `open_v`, only the first are listed: enlarge and call again.
     """
@@ -62,7 +105,7 @@ def classify(mesh: Mesh, n: int, neuron: Ints, threshold: Floats, plain: bool, o
 
 
 @loop
-def put_signs(mesh: Mesh, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -> None:
+def put_signs(mesh: Signed, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -> None:
     """Enter signs that were settled elsewhere."""
     for q in range(open_v.shape[0]):
         v = open_v[q]
@@ -73,14 +116,13 @@ def put_signs(mesh: Mesh, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -> 
         elif signs[q] < 0:
             mesh.negative[v, w] |= bit
 
-
     for q in range(open_v.shape[0]):
         if signs[q] == 0:
             set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.neuron, cut.threshold, open_v[q])
 
 
 @loop
-def activate(mesh: Mesh, cut: Cut, n: int, lipschitz: float, gamma: float, out: Floats) -> None:
+def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, gamma: float, out: Floats) -> None:
     """Activations of the first n rows, with G and NH for the product that follows."""
     width = cut.start.shape[0] - 1
     for v in range(n):
@@ -93,11 +135,15 @@ def activate(mesh: Mesh, cut: Cut, n: int, lipschitz: float, gamma: float, out: 
                 total += h * h
         else:
             for i in range(width):
-                h = unit_value(mesh, cut, v, i)
+                h = unit_value(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut, v, i)
                 out[v, i] = h
                 size = 2.0 * lipschitz * abs(mesh.z[v, i]) + abs(h)  # bounds |slope z| + |intercept|
                 total += size * size
-        if none_positive(mesh.positive, v) if cut.is_relu else vanishes(mesh, cut, v):
+        if (
+            none_positive(mesh.positive, v)
+            if cut.is_relu
+            else vanishes(mesh.positive, mesh.negative, mesh.vertex, cut, v)
+        ):
             mesh.vertex[v, NH] = 1.0
             mesh.vertex[v, G] = 0.0
         else:
@@ -107,7 +153,7 @@ def activate(mesh: Mesh, cut: Cut, n: int, lipschitz: float, gamma: float, out: 
 
 
 @loop
-def advance(mesh: Mesh, cut: Cut, n_vertices: int, lipschitz: float, norms: Floats) -> None:
+def advance(mesh: Signed, cut: Cut, n_vertices: int, lipschitz: float, norms: Floats) -> None:
     """Error bounds of z become those of the next layer's z."""
     for v in range(n_vertices):
         b = mesh.vertex[v]
@@ -125,6 +171,7 @@ def advance(mesh: Mesh, cut: Cut, n_vertices: int, lipschitz: float, norms: Floa
         if g == 0.0:  # the row is the bias, exactly
             b[ERR] = 0.0
         b[ZN] = (norms[SW] * b[NH] + norms[BN]) * SLACK + b[ETA2]
+
 
 @loop
 def advance_edges(edge: Floats, n_edges: int, lipschitz: float, norms: Floats) -> None:

@@ -1,8 +1,9 @@
 """Blocks of polygon cells: their memory, how a large one is divided, and how the refined parts are joined.
 
-A block lives in an arena of reused buffers. When its rows outgrow the processor's cache it is divided into runs of consecutive cells, which go through
-the remaining layers one after the other or in parallel. Where the cuts are made depends on the block alone, so results do not depend on the number of
-workers. Parts that share an edge have cut it into the same pieces, which is how they are joined: by position along the edge, never by coordinates.
+A block lives in an arena of reused buffers. When its rows outgrow the processor's cache it is divided into runs of
+consecutive cells, which go through the remaining layers one after the other or in parallel. Where the cuts are made
+depends on the block alone, so results do not depend on the number of workers. Parts that share an edge have cut it
+into the same pieces, which is how they are joined: by position along the edge, never by coordinates.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import blocks as kernels
 from linear_regions.kernels.bounds import DX, EDGE_COLUMNS, VERTEX_COLUMNS
-from linear_regions.kernels.plane import Mesh, cycles
+from linear_regions.kernels.mesh import Mesh, cycles
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,7 +62,7 @@ class Arena:
         kept = {"vertex": used[0], "edge": used[1], "half": 2 * used[1], "cell": used[2]}
         for name, (kind, dtype, shape) in self._SHAPES.items():
             if wanted[kind] > self._room[kind]:
-                grown = np.empty((wanted[kind], *shape), dtype)
+                grown: NDArray[Any] = np.empty((wanted[kind], *shape), dtype)
                 grown[: kept[kind]] = self._arrays[name][: kept[kind]]
                 self._arrays[name] = grown
         for kind, size in wanted.items():
@@ -188,7 +189,9 @@ class Outcome:
     cell_offsets: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
     half_edges: Index = field(default_factory=lambda: np.empty(0, np.int32))
     patterns: list[Words] = field(default_factory=list)
-    start: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # where the vertices that the block began with are
+    start: Ints = field(
+        default_factory=lambda: np.empty(0, np.int64)
+    )  # where the vertices that the block began with are
     ring_offsets: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # pieces of each outer edge
     ring_edges: Index = field(default_factory=lambda: np.empty(0, np.int32))
 
@@ -260,7 +263,8 @@ def _rings(mesh: Mesh, outer: Index) -> tuple[Ints, Index]:
 def joined(block: Block, seams: list[Seam], outcomes: list[Outcome], outcome: Outcome) -> Outcome:
     """Join the refined parts of a block into one complex, each shared edge and vertex once."""
     vertices, edges, cells, halves, ring_entries = (
-        sum(len(getattr(o, name)) for o in outcomes) for name in ("x", "label", "cell_offsets", "half_edges", "ring_edges")
+        sum(len(getattr(o, name)) for o in outcomes)
+        for name in ("x", "label", "cell_offsets", "half_edges", "ring_edges")
     )
     whole = kernels.Complex(
         x=np.empty((vertices, 2)),

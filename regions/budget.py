@@ -110,11 +110,18 @@ class Workers:
                 if bar is not None:
                     bar.update()
             return [future.result() for future in futures]
-        except BaseException:
+        except BaseException as first:
             self._budget.stopped = True
             for future in futures:
                 future.cancel()
-            raise
+            # a worker that was stopped may be heard before the one that stopped it
+            raise _cause(futures) or first from None
+
+
+def _cause(futures: list[Future[Any]]) -> BaseException | None:
+    """The error that stopped the workers, if one of them met it."""
+    ended = [f.exception() for f in futures if f.done() and not f.cancelled()]
+    return next((e for e in ended if e is not None and not isinstance(e, KeyboardInterrupt)), None)
 
 
 def _bar(total: int) -> Any:

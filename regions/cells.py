@@ -35,7 +35,7 @@ class Cells:
     domain: Domain
     program: Program
     settlers: tuple[Settler, ...]
-    geometry: Geometry
+    coarse: Geometry
     packed_patterns: tuple[Words, ...]
     per_layer: Ints
     certificate: Certificate
@@ -47,12 +47,19 @@ class Cells:
 
     def __len__(self) -> int:
         """Number of cells."""
-        return self.geometry.n_cells
+        return self.coarse.n_cells
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The complex, with vertices of large error bounds placed again from rational arithmetic at first use."""
+        from .sharpen import sharpened
+
+        return sharpened(self)
 
     @property
     def dim(self) -> int:
         """Dimension of the domain."""
-        return self.geometry.dim
+        return self.coarse.dim
 
     @property
     def n_neurons(self) -> int:
@@ -123,9 +130,8 @@ class Cells:
         InvalidInput
             If there is no such cell, or it is unbounded.
 
-        Notes
-        -----
-        Each is the crossing of its two edges' hyperplanes. Costs an exact evaluation of the cell's affine maps: milliseconds, more for deep networks.
+        Notes ----- Each is the crossing of its two edges' hyperplanes. Costs an exact evaluation of the cell's affine
+        maps: milliseconds, more for deep networks.
         """
         return exactly.exact_vertices(self, self._cell(cell))
 
@@ -147,9 +153,10 @@ class Cells:
 
     @cached_property
     def adjacency(self) -> Any:
-        """(N, N) scipy.sparse.csr_array, symmetric: the entry of two cells with a common facet is 1 + the facet's neuron.
+        """(N, N) scipy.sparse.csr_array, symmetric: 1 + the neuron of the facet that two cells share.
 
-        Neurons are numbered through all layers with units, as the columns of `patterns`; 1 is added since 0 means no facet.
+        Neurons are numbered through all layers with units, as the columns of `patterns`; 1 is added since 0 means no
+        facet.
         """
         from scipy.sparse import coo_array
 

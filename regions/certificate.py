@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Certificate:
     """How the signs that shape a complex were decided.
 
-    Every decision is the sign of a rational number. Float64 decides it where the value exceeds its running error bound; else
-    double-double arithmetic with its own bound does; else rational arithmetic, which settles true zeros too. Nothing is decided
-    by a tolerance and nothing stays undecided.
+    Every decision is the sign of a rational number. Float64 decides it where the value exceeds its running error
+    bound; else double-double arithmetic with its own bound does; else rational arithmetic, which settles true zeros
+    too. Nothing is decided by a tolerance and nothing stays undecided.
 
     Attributes
     ----------

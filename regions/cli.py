@@ -30,9 +30,9 @@ OK, FAILED, OVER_BUDGET, INTERRUPTED = 0, 1, 3, 130
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 _NEGATIVE = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)
-_PROBLEM = (
-    "MODEL (--box LO HI [LO HI ...] | --segment START END | --line POINT DIRECTION | --plane P0 P1 P2 [--margin M])"
-)
+_PROBLEM = "MODEL DOMAIN"
+_COUNT_KEYS = "command, version, model, domain, regions, per_layer, certificate, seconds"
+_DEMO_KEYS = "command, version, network, neurons, warm_seconds, epochs, figure"
 _EPILOG = "exit codes: 0 done, 1 input that breaks a rule, 2 wrong usage, 3 budget exceeded, 130 interrupted"
 
 
@@ -110,10 +110,12 @@ def _add_command(commands: Any, name: str, run: Any, usage: str, text: str, exam
 
 def _add_demo(commands: Any) -> None:
     text = "find, measure and draw the regions of a network trained on MNIST, at three moments of its training"
-    parser = _add_command(commands, "demo", _demo, "[options]", text, "linear-regions demo --epoch 20 --output figures")
+    parser = _add_command(commands, "demo", _demo, "[options]", text, "linear-regions demo --epoch 20 --jobs 2")
     parser.add_argument("--epoch", type=int, choices=(0, 1, 20), help="this moment only (default: all three)")
-    parser.add_argument("--output", default=".", metavar="DIR", help="folder for the figure (default: this one)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument(
+        "--output", default=".", metavar="DIR", help="an existing folder for the figure (default: this one)"
+    )
+    parser.add_argument("--json", action="store_true", help=f"print one JSON object: {_DEMO_KEYS}")
 
 
 def _add_count(commands: Any) -> None:
@@ -122,7 +124,7 @@ def _add_count(commands: Any) -> None:
         commands, "count", _count, f"{_PROBLEM} [options]", text, "linear-regions count model.npz --box -1 1"
     )
     _add_problem(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help=f"print one JSON object: {_COUNT_KEYS}")
 
 
 def _add_plot(commands: Any) -> None:
@@ -140,7 +142,7 @@ def _add_plot(commands: Any) -> None:
 def _add_problem(parser: argparse.ArgumentParser) -> None:
     """Options that name the network, the domain and the limits."""
     parser.add_argument("model", metavar="MODEL", help="a network: .npz with W0, b0, W1, b1, ... or from Network.save")
-    domain = parser.add_argument_group("domain", "Points are comma-separated numbers or .npy files.")
+    domain = parser.add_argument_group("DOMAIN, one of", "Points are comma-separated numbers or .npy files.")
     one = domain.add_mutually_exclusive_group(required=True)
     one.add_argument("--box", nargs="+", type=float, metavar="X", help="LO HI for all inputs, or LO HI for each")
     one.add_argument("--segment", nargs=2, type=_point, metavar=("START", "END"), help="from one point to another")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .cells import Cells, Floats, Ints
 from .errors import MissingExtra
-from .measures import boundary, checks, counts, distance, location, maps, patterns
+from .measures import boundary, checks, counts, distance, location, maps
+from .measures.patterns import PatternTable, piece_table
 from .network.cast import read_only
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Regions(Cells):
-    """The linear regions of a network on a domain: a complex of convex cells, one for each full-dimensional activation pattern.
+    """The linear regions of a network on a domain: convex cells, one for each full-dimensional activation pattern.
 
-    Made by `enumerate_regions`. Coordinates are slice coordinates t, the input being ``domain.embed(t)``. What costs more than a look is computed at
-    first use and kept; all arrays are read-only. The combinatorics are exact; numbers are float64, those with an error bound say so.
+    Made by `enumerate_regions`. Coordinates are slice coordinates t, the input being ``domain.embed(t)``. What costs
+    more than a look is computed at first use and kept; all arrays are read-only. The combinatorics are exact; numbers
+    are float64, those with an error bound say so.
 
     Attributes
     ----------
@@ -45,8 +47,13 @@ class Regions(Cells):
     >>> network = lr.Network.from_arrays([[[1, 0], [0, 1], [1, 1]], [[1, 1, -2]]], [[0, 0, -1], [0.5]])
     >>> regions = lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1]))
     >>> len(regions), regions.dim
-    (6, 2)
-    >>> [str(v) for v in regions.exact_volumes()]
+    (5, 2)
+    >>> sum(regions.exact_volumes())
+    Fraction(4, 1)
+    >>> regions.boundary_volume(by="neuron").tolist()[:2]
+    [2.0, 2.0]
+    >>> regions.find([[0.5, 0.25], [0.0, 5.0]]).tolist()[1]
+    -1
     """
 
     def __repr__(self) -> str:
@@ -90,7 +97,8 @@ class Regions(Cells):
         codim : int
             1: total length of the edges, on a line the number of breakpoints. 2 (in the plane): number of vertices.
         by : {None, "layer", "neuron"}
-            Split the sum by layer with units, or by neuron: a facet belongs to the neuron that made it, the earliest one where several vanish.
+            Split the sum by layer with units, or by neuron: a facet belongs to the neuron that made it, the earliest
+            one where several vanish.
 
         Returns
         -------
@@ -99,12 +107,11 @@ class Regions(Cells):
         Raises
         ------
         InvalidInput
-            If `codim` is not from 1 to the dimension, or `by` is unknown or given for vertices, which belong to several neurons.
+            If `codim` is not from 1 to the dimension, or `by` is unknown or given for vertices, which belong to several
+            neurons.
 
-        Notes
-        -----
-        This is the activation boundary: it counts facets across which the output's gradient does not change. Numbers of vertices and breakpoints are
-        exact; lengths are within `boundary_volume_error`.
+        Notes ----- This is the activation boundary: it counts facets across which the output's gradient does not
+        change. Numbers of vertices and breakpoints are exact; lengths are within `boundary_volume_error`.
         """
         return boundary.boundary_volume(self, codim, by)
 
@@ -116,16 +123,17 @@ class Regions(Cells):
 
     @cached_property
     def patterns(self) -> NDArray[np.int8] | NDArray[np.int16]:
-        """(N, n_neurons) piece of every neuron with a unit, layer after layer: the number of breakpoints below z on the cell.
+        """(N, n_neurons) piece of every neuron with a unit: the number of breakpoints below z on the cell.
 
-        A pre-activation that equals a breakpoint on the whole cell counts as below it. `packed_patterns` is smaller by a factor of eight or more.
+        Layer after layer. A pre-activation that equals a breakpoint on the whole cell counts as below it.
+        `packed_patterns` is smaller by a factor of eight or more.
         """
-        return read_only(patterns.piece_table(self.program, self.packed_patterns))
+        return read_only(piece_table(self.program, self.packed_patterns))
 
     @cached_property
-    def pattern_table(self) -> patterns.PatternTable:
+    def pattern_table(self) -> PatternTable:
         """Finds a cell by its pattern."""
-        return patterns.PatternTable(self.packed_patterns, len(self))
+        return PatternTable(self.packed_patterns, len(self))
 
     @cached_property
     def affine_maps(self) -> maps.AffineMaps:
@@ -167,9 +175,8 @@ class Regions(Cells):
         InvalidInput
             If the definition is another, or for "R6" on a polyline.
 
-        Notes
-        -----
-        R6 compares all maps modulo primes until they are proven different or proven equal; a prime costs what `affine_maps` costs.
+        Notes ----- R6 compares all maps modulo primes until they are proven different or proven equal; a prime costs
+        what `affine_maps` costs.
         """
         return counts.count(self, definition)
 
@@ -193,10 +200,8 @@ class Regions(Cells):
         InvalidInput
             If the shape does not fit or a number is not finite.
 
-        Notes
-        -----
-        Exact: floats answer where error bounds prove the answer, rational arithmetic where they do not. About a microsecond and one evaluation of
-        the network per point; a few milliseconds for a point on a boundary.
+        Notes ----- Exact: floats answer where error bounds prove the answer, rational arithmetic where they do not. A
+        microsecond or two and one evaluation of the network per point; a few milliseconds for a point on a boundary.
         """
         return location.find(self, points)
 
@@ -213,7 +218,8 @@ class Regions(Cells):
         Returns
         -------
         (M,) ndarray of float64
-            inf if there is no facet. Off by at most the largest of `vertex_errors` and a few units in the last place of the coordinates.
+            inf if there is no facet. Off by at most the largest of `vertex_errors` and a few units in the last place of
+            the coordinates.
 
         Raises
         ------
@@ -227,14 +233,16 @@ class Regions(Cells):
     def check(self, *, exact: bool = False) -> None:
         """Verify the invariants of a cell complex.
 
-        Volumes add up to the domain's; V - E + F = 1; interior facets have two cells and outer ones one; patterns are unique; the cells of a facet
-        differ at its neuron, and in others only where those vanish on it; cells are convex polygons that close; the map of every cell agrees with
-        the network at its corners, so the output is continuous; cells per layer do not decrease.
+        Volumes add up to the domain's; V - E + F = 1; interior facets have two cells and outer ones one; patterns are
+        unique; the cells of a facet differ at its neuron, and in others only where those vanish on it; cells are convex
+        polygons that close; the map of every cell agrees with the network at its corners, so the output is continuous;
+        cells per layer do not decrease.
 
         Parameters
         ----------
         exact : bool
-            Decide volumes and vanishing neurons in rational arithmetic (milliseconds per cell), instead of within proven bounds of rounding.
+            Decide volumes and vanishing neurons in rational arithmetic (milliseconds per cell), instead of within
+            proven bounds of rounding.
 
         Raises
         ------
@@ -275,7 +283,7 @@ class Regions(Cells):
         save_regions(self, path)
 
     def plot(self, ax: Axes | None = None, *, color: object = "cell", mark: object = None, edges: bool = True) -> Axes:
-        """Draw the cells, or on a line the network's outputs with the breakpoints; see `linear_regions.plot.plot_regions`."""
+        """Draw the cells, or on a line the network's outputs with the breakpoints; see `plot.plot_regions`."""
         from .plot import plot_regions
 
         return plot_regions(self, ax, color=color, mark=mark, edges=edges)

@@ -230,18 +230,15 @@ def _moment(case: DemoCase, n_jobs: int) -> Moment:
     seconds = perf_counter() - start
     origin = np.zeros(network.n_inputs)
     start = perf_counter()
-    lines = [count_regions(network, Line(origin, image), full_output=True) for image in case.examples]
+    lines = enumerate_regions(network, [Line(origin, image) for image in case.examples])
     line_seconds = perf_counter() - start
-    proofs = [line.certificate for line in lines]
     return Moment(
         case=case,
         plane=plane,
         regions=regions,
         seconds=seconds,
-        line_counts=np.array([line.count for line in lines]),
-        line_certificate=Certificate(
-            sum(c.signs for c in proofs), sum(c.double_signs for c in proofs), sum(c.exact_signs for c in proofs)
-        ),
+        line_counts=np.array([len(line) for line in lines]),
+        line_certificate=lines[0].certificate,
         line_seconds=line_seconds,
     )
 
@@ -262,22 +259,23 @@ def draw(result: DemoResult, file: IO[bytes]) -> None:
 
     panels = len(result.moments)
     figure = Figure(figsize=(4.6 * panels + 0.1, 5.3), layout="constrained")
-    for moment, axes in zip(result.moments, figure.subplots(1, panels, squeeze=False)[0], strict=True):
-        _draw_moment(axes, moment)
-    handles = [Patch(color=color, label=str(digit)) for digit, color in enumerate(DIGIT_COLORS)]
+    digits = [_recognised(moment.regions) for moment in result.moments]
+    for moment, own, axes in zip(result.moments, digits, figure.subplots(1, panels, squeeze=False)[0], strict=True):
+        _draw_moment(axes, moment, own)
+    handles = [Patch(color=DIGIT_COLORS[d], label=str(d)) for d in np.unique(np.concatenate(digits)).tolist()]
     handles.insert(0, Patch(alpha=0, label="digit recognised:"))
     figure.legend(handles=handles, loc="outside lower center", ncols=11, frameon=False, handlelength=1, columnspacing=1)
     figure.savefig(file, format="png", dpi=150)
 
 
-def _draw_moment(axes: Axes, moment: Moment) -> None:
+def _draw_moment(axes: Axes, moment: Moment, digits: NDArray[np.int64]) -> None:
     from matplotlib.collections import LineCollection, PolyCollection
 
     regions = moment.regions
     x = regions.vertex_coordinates
     starts = regions.cell_vertex_offsets[1:-1]
     axes.add_collection(
-        PolyCollection(np.split(x[regions.cell_vertices], starts), facecolors=_cell_colors(regions), linewidths=0)
+        PolyCollection(np.split(x[regions.cell_vertices], starts), facecolors=_cell_colors(digits), linewidths=0)
     )
     axes.add_collection(LineCollection(list(x[regions.facets.vertices]), colors="#20242c", linewidths=0.18))
     for place, image in zip(moment.plane.coordinates(moment.case.images_012), moment.case.images_012, strict=True):
@@ -287,16 +285,21 @@ def _draw_moment(axes: Axes, moment: Moment) -> None:
     axes.set_title(f"{_TITLES[moment.case.epoch]}: {len(regions):,} regions", fontsize=12)
 
 
-def _cell_colors(regions: Regions) -> Floats:
-    """(N, 3) colours: the digit recognised, lighter or darker by the cell."""
-    from matplotlib.colors import to_rgb
-
+def _recognised(regions: Regions) -> NDArray[np.int64]:
+    """(N,) the digit that each region's middle is taken for."""
     starts = regions.cell_vertex_offsets
     corners = regions.vertex_coordinates[regions.cell_vertices]
     middle = np.add.reduceat(corners, starts[:-1]) / np.diff(starts)[:, None]
-    digit = np.argmax(regions.network(regions.domain.embed(middle)), axis=1)
-    white = 0.15 + 0.55 * (np.arange(len(regions)) * _GOLDEN % 1.0)[:, None]
-    colors: Floats = np.array([to_rgb(color) for color in DIGIT_COLORS])[digit]
+    digits: NDArray[np.int64] = np.argmax(regions.network(regions.domain.embed(middle)), axis=1)
+    return digits
+
+
+def _cell_colors(digits: NDArray[np.int64]) -> Floats:
+    """(N, 3) the colours of the digits, lighter or darker by the cell."""
+    from matplotlib.colors import to_rgb
+
+    white = 0.15 + 0.55 * (np.arange(len(digits)) * _GOLDEN % 1.0)[:, None]
+    colors: Floats = np.array([to_rgb(color) for color in DIGIT_COLORS])[digits]
     return colors + (1 - colors) * white
 
 

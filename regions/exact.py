@@ -1,14 +1,15 @@
 """Signs in exact arithmetic: the court of last appeal.
 
-Floats are dyadic rationals, so on a cell every pre-activation is an affine function of the slice coordinates t with rational
-coefficients. They are carried as integers over one positive common denominator, (n, d+1) columns (A | b), through the layers of the cell's
-pattern. A vertex is the common zero of d such rows (neurons or facets of the domain), and the sign of another row there is a sign of a
-determinant.
+Floats are dyadic rationals, so on a cell every pre-activation is an affine function of the slice coordinates t with
+rational coefficients. They are carried as integers over one positive common denominator, (n, d+1) columns (A | b),
+through the layers of the cell's pattern. A vertex is the common zero of d such rows (neurons or facets of the
+domain), and the sign of another row there is a sign of a determinant.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from math import lcm
@@ -60,7 +61,9 @@ def cell_pieces(activation: Activation, words: NDArray[np.uint64]) -> NDArray[np
     """Piece of each neuron, (..., n), from the packed signs of its hyperplanes, (..., words)."""
     octets = np.ascontiguousarray(words).view(np.uint8)
     m = activation.n_hyperplanes
-    bits = np.unpackbits(octets, axis=-1, bitorder="little", count=m) if m else np.zeros((*words.shape[:-1], 0), np.uint8)
+    bits = (
+        np.unpackbits(octets, axis=-1, bitorder="little", count=m) if m else np.zeros((*words.shape[:-1], 0), np.uint8)
+    )
     neuron = activation.hyperplane_neuron
     if m == activation.n_neurons and (neuron == np.arange(m)).all():
         return bits.astype(np.int64)
@@ -82,7 +85,9 @@ class ExactCells:
         Rows (a_1, ..., a_d, c) of the domain's facets a.t + c = 0.
     """
 
-    def __init__(self, program: Program, origin: list[Fraction], basis: list[list[Fraction]], facets: list[tuple[Fraction, ...]]) -> None:
+    def __init__(
+        self, program: Program, origin: list[Fraction], basis: list[list[Fraction]], facets: list[tuple[Fraction, ...]]
+    ) -> None:
         self.program = program
         self.d = len(basis[0])
         self._origin = origin
@@ -104,13 +109,14 @@ class ExactCells:
         return flint.fmpz_mat(len(rows), self.d + 1, [int(f * common) for r in rows for f in r]), common
 
     def step(self, number: int) -> _ExactStep:
+        """Weights of a step in integers."""
         if number not in self._steps:
             s = self.program.steps[number]
             self._steps[number] = _ExactStep(s.affine, s.activation)
         return self._steps[number]
 
     def preactivation(self, number: int, words: list[NDArray[np.uint64]]) -> tuple[flint.fmpz_mat, int]:
-        """Rows (A | b) of step `number` on the cell with pattern `words` (one array per earlier step), times a positive integer."""
+        """Rows (A | b) of a step on the cell with pattern `words`, an array per earlier step; and their denominator."""
         key = (number, b"".join(w.tobytes() for w in words[:number]))
         if key in self._cache:
             self._cache.move_to_end(key)
@@ -130,7 +136,8 @@ class ExactCells:
         step = self.step(number)
         pieces = cell_pieces(step.activation, words[number]).tolist()
         table = rows.table()
-        entries: list[int] = []
+        entries: list[int | flint.fmpz] = []
+        new: Sequence[int | flint.fmpz]
         zero = [0] * (self.d + 1)
         for i, (piece, kind) in enumerate(zip(pieces, step.kind, strict=True)):
             slope = step.slopes[kind][piece]
@@ -170,7 +177,7 @@ class ExactCells:
         return self._facets[number]
 
     def row(self, label: int, words: list[NDArray[np.uint64]]) -> Row:
-        """Integer row of a hyperplane label, or of the domain's facet -1 - label, positive multiple of z - threshold."""
+        """A positive multiple of z - threshold of a hyperplane, or the row of the domain's facet -1 - label."""
         if label < 0:
             return self.facet(-1 - label)
         number = int(self.program.label_step[label])
@@ -183,7 +190,7 @@ class ExactCells:
         return tuple(row)
 
     def vertex(self, labels: tuple[int, ...], words: list[NDArray[np.uint64]]) -> Row:
-        """Homogeneous coordinates (X_1, ..., X_d, W) of the crossing of d rows of one cell; W > 0, or W = 0 for an end at infinity."""
+        """Crossing of d rows of one cell as (X_1, ..., X_d, W); W > 0, or W = 0 for an end at infinity."""
         rows = [self.row(label, words) for label in labels]
         if self.d == 1:
             (a, c) = rows[0]

@@ -1,14 +1,14 @@
 """Cells and their faces as flat arrays: vertices, facets, which cells they bound, sizes with error bounds.
 
-Ragged data is flat values with offsets: the facets of cell c are ``cell_facets[cell_offsets[c]:cell_offsets[c + 1]]``, likewise its vertices. Facets
-carry the label of the hyperplane that made them; a negative label stands for a facet of the domain.
+Ragged data is flat values with offsets: the facets of cell c are ``cell_facets[cell_offsets[c]:cell_offsets[c + 1]]``,
+likewise its vertices. Facets carry the label of the hyperplane that made them; a negative label stands for a facet of
+the domain.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +55,11 @@ class PlaneComplex:
     cell_offsets: Ints
     half_edges: Index
 
-    __post_init__ = _lock
     dim = 2
+
+    def __post_init__(self) -> None:
+        """Lock the arrays."""
+        _lock(self)
 
     @property
     def n_cells(self) -> int:
@@ -118,8 +121,9 @@ class PlaneComplex:
     def _areas(self) -> tuple[Floats, Floats]:
         """Areas, and bounds of their errors.
 
-        Shoelace about the first corner. Moving corner i by at most e_i changes an area by at most sum_i e_i |p_{i+1} - p_{i-1}| / 2 +
-        sum_i e_i e_{i+1} / 2; rounding changes a sum of m products of differences by at most gamma_{m+4} times the sum of their sizes.
+        Shoelace about the first corner. Moving corner i by at most e_i changes an area by at most sum_i e_i |p_{i+1} -
+        p_{i-1}| / 2 + sum_i e_i e_{i+1} / 2; rounding changes a sum of m products of differences by at most gamma_{m+4}
+        times the sum of their sizes.
         """
         first, following = self.cell_offsets[:-1], self.next_corner
         size = np.diff(self.cell_offsets)
@@ -176,8 +180,11 @@ class LineComplex:
     error: Floats
     label: Index
 
-    __post_init__ = _lock
     dim = 1
+
+    def __post_init__(self) -> None:
+        """Lock the arrays."""
+        _lock(self)
 
     @property
     def n_cells(self) -> int:
@@ -256,5 +263,3 @@ def flat_ranges(starts: Ints, lengths: Ints) -> Ints:
     ends = np.cumsum(lengths)
     result: Ints = np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
     return result
-
-

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, line, rows
-from linear_regions.kernels.plane import Cut
+from linear_regions.kernels.mesh import Cut
 
 from .budget import Budget
 from .domain.chart import INNER_CORNER, UPPER_END, LineChart
@@ -72,7 +72,7 @@ def start_stretch(program: Program, charts: list[LineChart]) -> Stretch:
         chain.z[:] += steps[0].bias * weight[:, None]
         error = np.concatenate([c.inputs_error for c in charts])
         start_bounds(chain.vertex, steps[0], x, error, np.zeros(len(x)))
-    segment = np.cumsum(chain.linked) - chain.linked
+    segment: Ints = np.cumsum(chain.linked) - chain.linked
     return Stretch(chain, segment, [])
 
 
@@ -99,7 +99,9 @@ class Line:
         for number in range(len(self.program.steps)):
             stretch = self.advance(stretch, number, outcome)
             # corners are not counted: they cut a cell only where a hyperplane passes through them
-            self.budget.spend(number, np.count_nonzero(stretch.chain.linked & (stretch.chain.label > INNER_CORNER)))
+            self.budget.spend(
+                number, int(np.count_nonzero(stretch.chain.linked & (stretch.chain.label > INNER_CORNER)))
+            )
         return stretch, outcome
 
     def advance(self, stretch: Stretch, number: int, outcome: Refined) -> Stretch:
@@ -129,7 +131,15 @@ class Line:
         root = np.empty(total, np.int64)
         pattern = np.zeros((total, words), np.uint64)
         line.refine(
-            chain, new, cut, crossings, offset, np.empty(4 * largest + 64, np.int64), np.empty(largest + 2), root, pattern
+            chain,
+            new,
+            cut,
+            crossings,
+            offset,
+            np.empty(4 * largest + 64, np.int64),
+            np.empty(largest + 2),
+            root,
+            pattern,
         )
         if following is not None:
             advance_bounds(new, cut, step, following)
@@ -164,7 +174,7 @@ class Line:
     ) -> list[int]:
         """Certain signs of hyperplanes at the breakpoint `at` of a cell."""
         words = [p[cell] for p in stretch.patterns]
-        signs, n_exact = self.settlers[stretch.segment[cell]].signs((at,), labels, words)
+        signs, n_exact = self.settlers[int(stretch.segment[cell])].signs((at,), labels, words)
         outcome.double_signs += len(labels)
         outcome.exact_signs += n_exact
         return signs
@@ -187,7 +197,13 @@ class Line:
         return crossings
 
     def order(
-        self, chain: line.Chain, cut: Cut, c: line.Crossings, stretch: Stretch, same: NDArray[np.bool_], outcome: Refined
+        self,
+        chain: line.Chain,
+        cut: Cut,
+        c: line.Crossings,
+        stretch: Stretch,
+        same: NDArray[np.bool_],
+        outcome: Refined,
     ) -> None:
         """Order the crossings whose enclosures overlap, exactly, and mark those at one point."""
         unproven = np.flatnonzero(~c.apart)
@@ -200,7 +216,9 @@ class Line:
 
             def compare(p: int, q: int, cell: int = cell) -> int:
                 """Negative if crossing p comes first: hyperplane q still has its left sign there."""
-                (sign,) = self.settled(chain, stretch, cell, cut.label0 + int(c.plane[p]), [cut.label0 + int(c.plane[q])], outcome)
+                (sign,) = self.settled(
+                    chain, stretch, cell, cut.label0 + int(c.plane[p]), [cut.label0 + int(c.plane[q])], outcome
+                )
                 k = int(c.plane[q])
                 rises = bool(chain.negative[cell, k >> 6] >> np.uint64(k & 63) & np.uint64(1))
                 return sign if rises else -sign

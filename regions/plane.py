@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, plane, rows
+from linear_regions.kernels import mesh as meshes
 
 from .blocks import ARENAS, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
 from .budget import Budget, Workers
@@ -19,11 +20,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def make_cut(step: Step, following: Step | None) -> plane.Cut:
+def make_cut(step: Step, following: Step | None) -> meshes.Cut:
     """What the kernels need of a layer and of the one after it."""
     a = step.activation
     n = a.n_neurons
-    return plane.Cut(
+    return meshes.Cut(
         neuron=np.array(a.hyperplane_neuron),
         threshold=step.threshold,
         start=np.searchsorted(a.hyperplane_neuron, np.arange(n + 1)).astype(np.int64),
@@ -127,7 +128,7 @@ class Plane:
         mesh = arena.mesh(block.width, 0, words, used=v)
         self.classify(mesh, cut, block, number, outcome)
         if m:
-            room = min(plane.expected_cells(mesh, c), c + max(c, ROOM_BYTES // (8 * (block.width + len(cut.bias)))))
+            room = min(meshes.expected_cells(mesh, c), c + max(c, ROOM_BYTES // (8 * (block.width + len(cut.bias)))))
             # a new cell brings at most one vertex inside its parent and two on edges, and as many edges and one more
             arena.reserve(v + 2 * room, e + 3 * room, room + 1, block.used)
         mesh = arena.mesh(block.width, len(cut.bias), words, used=v, signed=v)
@@ -136,15 +137,15 @@ class Plane:
             rows.activate(mesh, cut, v, step.activation.lipschitz, following.norms[bounds.GAMMA], h)
             np.matmul(h, following.weight_t, out=mesh.z_next[:v])
             mesh.z_next[:v] += following.bias
-        state = np.zeros(plane.STATE_ENTRIES, np.int64)
-        state[: plane.CURSOR] = block.used
+        state = np.zeros(meshes.STATE_ENTRIES, np.int64)
+        state[: meshes.CURSOR] = block.used
         if m:
-            plane.restart(mesh, c, v)
+            meshes.restart(mesh, c, v)
             mesh = self.split(mesh, cut, state, block, outcome)
-            v, e, c = (int(q) for q in state[: plane.CURSOR])
+            v, e, c = (int(q) for q in state[: meshes.CURSOR])
             pattern = np.empty((c, words), np.uint64)
             root = np.empty(c, np.int32)
-            plane.collect(mesh, 0, c, arena.first_new, root, pattern)
+            meshes.collect(mesh, 0, c, arena.first_new, root, pattern)
             arena.swap_first()
             patterns = [p[root] for p in block.patterns] + [pattern]
         else:
@@ -155,7 +156,7 @@ class Plane:
         arena.swap_rows()
         return Block(arena, v, e, c, len(cut.bias), patterns, block.seam)
 
-    def classify(self, mesh: plane.Mesh, cut: plane.Cut, block: Block, number: int, outcome: Outcome) -> None:
+    def classify(self, mesh: meshes.Mesh, cut: meshes.Cut, block: Block, number: int, outcome: Outcome) -> None:
         """Prove the signs of all rows, from their values or else exactly."""
         v = block.n_vertices
         plain = self.program.steps[number].plain
@@ -173,15 +174,18 @@ class Plane:
             rows.put_signs(mesh, cut, open_v[:count], open_k[:count], signs)
 
     def settle(
-        self, mesh: plane.Mesh, block: Block, cut: plane.Cut, open_v: Ints, open_k: Ints, outcome: Outcome
+        self, mesh: meshes.Mesh, block: Block, cut: meshes.Cut, open_v: Ints, open_k: Ints, outcome: Outcome
     ) -> Ints:
         """Exact signs of hyperplanes at vertices, each vertex as a corner of one of its cells."""
         half = np.empty(block.n_vertices, np.int32)
         cell = np.empty(block.n_vertices, np.int32)
-        plane.corners(mesh, block.n_cells, half, cell)
+        meshes.corners(mesh, block.n_cells, half, cell)
         signs = np.empty(len(open_v), np.int64)
         starts = np.flatnonzero(np.diff(open_v, prepend=-1))
-        for first, last in zip(starts, [*starts[1:], len(open_v)], strict=True):
+        groups = list(zip(starts, [*starts[1:], len(open_v)], strict=True))
+        for first, last in sorted(
+            groups, key=lambda g: cell[open_v[g[0]]]
+        ):  # neighbours share their maps' first layers
             v = open_v[first]
             h = half[v]
             labels = (int(mesh.label[h >> 1]), int(mesh.label[mesh.before[h] >> 1]))
@@ -191,41 +195,41 @@ class Plane:
         outcome.double_signs += len(open_v)
         return signs
 
-    def split(self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, outcome: Outcome) -> plane.Mesh:
+    def split(self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, outcome: Outcome) -> meshes.Mesh:
         """Split the cells, giving room and exact signs when the kernel asks for them."""
         words = mesh.positive.shape[1]
-        scratch = np.zeros((plane.SCRATCH_ROWS, words), np.uint64)
+        scratch = np.zeros((meshes.SCRATCH_ROWS, words), np.uint64)
         asked = np.empty(64 * words, np.int64)
-        while (status := plane.split_cells(mesh, cut, state, scratch, asked)) != plane.DONE:
-            if status == plane.NEED_ROOM:
-                v, e, c = (int(q) for q in state[: plane.CURSOR])
+        while (status := plane.split_cells(mesh, cut, state, scratch, asked)) != meshes.DONE:
+            if status == meshes.NEED_ROOM:
+                v, e, c = (int(q) for q in state[: meshes.CURSOR])
                 block.arena.reserve(2 * v + 256, 2 * e + 512, 2 * c + 256, (v, e, c))
                 mesh = block.arena.mesh(block.width, len(cut.bias), words, used=v, used_next=v, signed=v)
-            elif status == plane.NEED_SIGNS:
+            elif status == meshes.NEED_SIGNS:
                 self.answer(mesh, cut, state, block, scratch, asked, outcome)
             else:
                 raise AssertionError("proven signs contradict convexity")
-        outcome.signs += int(state[plane.N_SIGNS])
+        outcome.signs += int(state[meshes.N_SIGNS])
         return mesh
 
     def answer(
-        self, mesh: plane.Mesh, cut: plane.Cut, state: Ints, block: Block, scratch: NDArray[np.uint64], asked: Ints,
+        self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, scratch: NDArray[np.uint64], asked: Ints,
         outcome: Outcome,
     ) -> None:  # fmt: skip
         """Certain signs where the kernel is about to put a vertex."""
-        cell = mesh.root[state[plane.CURSOR]]
+        cell = mesh.root[state[meshes.CURSOR]]
         words = [p[cell] for p in block.patterns]
-        edge = int(state[plane.ASKED_HALF]) >> 1
-        at = (int(mesh.label[edge]), cut.label0 + int(state[plane.ASKED_PLANE]))
-        planes = asked[: state[plane.N_ASKED]].tolist()
+        edge = int(state[meshes.ASKED_HALF]) >> 1
+        at = (int(mesh.label[edge]), cut.label0 + int(state[meshes.ASKED_PLANE]))
+        planes = asked[: state[meshes.N_ASKED]].tolist()
         signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words)
-        scratch[: plane.CELL] = 0
+        scratch[: meshes.CELL] = 0
         for k, sign in zip(planes, signs, strict=True):
             bit = np.uint64(1 << (k & 63))
-            scratch[plane.GIVEN, k >> 6] |= bit
+            scratch[meshes.GIVEN, k >> 6] |= bit
             if sign:
-                scratch[plane.POSITIVE if sign > 0 else plane.NEGATIVE, k >> 6] |= bit
-        state[plane.ANSWERED] = 1
+                scratch[meshes.POSITIVE if sign > 0 else meshes.NEGATIVE, k >> 6] |= bit
+        state[meshes.ANSWERED] = 1
         outcome.signs += len(planes)
         outcome.double_signs += len(planes)
         outcome.exact_signs += n_exact

@@ -35,8 +35,9 @@ def plot_regions(
     ax : matplotlib Axes, optional
         Where to draw; by default a new figure of pyplot.
     color : {"cell", "area", "layer", "output"} or (N,) array_like
-        What the colours of the cells show: nothing but the cells themselves, the logarithm of the area, the layer of each edge (cells stay white),
-        the first output at the mean of the corners, or the given numbers. On a line the breakpoints are coloured by layer in any case.
+        What the colours of the cells show: nothing but the cells themselves, the logarithm of the area, the layer of
+        each edge (cells stay white), the first output at the mean of the corners, or the given numbers. On a line the
+        breakpoints are coloured by layer in any case.
     mark : (M, d) array_like, optional
         Points to mark, in slice coordinates.
     edges : bool
@@ -56,7 +57,8 @@ def plot_regions(
     Takes about ten microseconds a cell.
     """
     if isinstance(color, str) and color not in _COLORS:
-        raise invalid("color", f"be one of {', '.join(map(repr, _COLORS))}, or an array with a number per cell", repr(color))
+        names = ", ".join(map(repr, _COLORS))
+        raise invalid("color", f"be one of {names}, or an array with a number per cell", repr(color))
     marked = None if mark is None else points_in_slice(regions, mark, "mark")
     values = None if isinstance(color, str) else exact_array(color, "color")
     if values is not None and values.shape != (len(regions),):
@@ -81,13 +83,16 @@ def plot_regions(
 
 def _cell_values(regions: Regions, color: str) -> Floats:
     if color == "area":
-        return np.log10(np.maximum(regions.volumes, np.finfo(np.float64).tiny))
+        logarithm: Floats = np.log10(np.maximum(regions.volumes, np.finfo(np.float64).tiny))
+        return logarithm
     if color == "output":
         size = np.diff(regions.cell_vertex_offsets)[:, None]
         corners = regions.vertex_coordinates[regions.cell_vertices]
         middle = np.add.reduceat(corners, regions.cell_vertex_offsets[:-1]) / size
-        return regions.network(regions.domain.embed(middle))[:, 0]
-    return np.arange(len(regions)) * _GOLDEN % 1.0
+        output: Floats = regions.network(regions.domain.embed(middle))[:, 0]
+        return output
+    shuffled: Floats = np.mod(np.arange(len(regions)) * _GOLDEN, 1.0).astype(np.float64)
+    return shuffled
 
 
 def _draw_cells(ax: Axes, geometry: PlaneComplex, values: Floats) -> None:

@@ -1,7 +1,8 @@
-"""A network made ready for the kernels: rows scaled by powers of two, norms with proofs, hyperplanes numbered through all layers.
+"""A network made ready for the kernels: scaled rows, norms with proofs, hyperplanes numbered through all layers.
 
-Scaling neuron i by 2^-e changes its weights, bias, breakpoints and intercepts, and the next layer's column by 2^e: the same network in real
-arithmetic, and the same floats, since only exponents change. Where an entry would leave the range of normal numbers its row is left alone.
+Scaling neuron i by 2^-e changes its weights, bias, breakpoints and intercepts, and the next layer's column by 2^e:
+the same network in real arithmetic, and the same floats, since only exponents change. Where an entry would leave the
+range of normal numbers its row is left alone.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ def _frobenius(matrix: Floats) -> float:
 
 
 def _symmetric_norm(matrix: Floats, squarings: int) -> float:
-    """Upper bound of the spectral norm of a symmetric matrix: |M|_2^2 <= |fl(M M)|_2 + gamma_n |M|_F^2, then Frobenius."""
+    """Bound the spectral norm of a symmetric matrix: |M|_2^2 <= |fl(M M)|_2 + gamma_n |M|_F^2, in the end Frobenius."""
     size = _frobenius(matrix)
     if squarings == 0 or size == 0.0 or not np.isfinite(size):
         return size
     scaled = matrix * 2.0 ** -np.ceil(np.log2(size))
     error = 2 * (len(matrix) + 2) * 2.0**-53
-    return float(np.sqrt(_symmetric_norm(scaled @ scaled, squarings - 1) + error)) * 2.0 ** np.ceil(np.log2(size)) * (1 + 1e-9)
+    root = float(np.sqrt(_symmetric_norm(scaled @ scaled, squarings - 1) + error))
+    return float(root * 2.0 ** np.ceil(np.log2(size)) * (1 + 1e-9))
 
 
 def spectral_bound(matrix: Floats) -> float:
-    """A proven upper bound of the spectral norm, at most about m^(1/32) too large, m the smaller side; cost O(m^2 max(m, n))."""
+    """A proven bound of the spectral norm, too large by m^(1/32) at most, m the smaller side; O(m^2 max(m, n))."""
     size = _frobenius(matrix)
     if size == 0.0 or not 1e-100 < size < 1e100:
         return size
@@ -107,7 +109,7 @@ class Program:
 
 
 def _scaled(matrix: Floats, rows: Ints, columns: Ints | None) -> tuple[Floats, NDArray[np.bool_]]:
-    """matrix * 2^(columns - rows), and which rows came through exactly."""
+    """The matrix times 2^(columns - rows), and which rows came through exactly."""
     shift = -rows[:, None] if columns is None else columns[None, :] - rows[:, None]
     with np.errstate(over="ignore", under="ignore"):
         scaled = np.ldexp(matrix, shift)
@@ -121,9 +123,7 @@ def _exponents(affine: Affine) -> Ints:
     return np.where(usable, np.frexp(np.where(usable, size, 1.0))[1], 0).astype(np.int64)
 
 
-def _step(
-    affine: Affine, units: Activation | None, label0: int, before: Ints | None, scale: bool
-) -> tuple[Step, bool]:
+def _step(affine: Affine, units: Activation | None, label0: int, before: Ints | None, scale: bool) -> tuple[Step, bool]:
     n = affine.weight.shape[0]
     activation = Activation.uniform(Unit.identity(), n) if units is None else units
     exponent = _exponents(affine) if scale else np.zeros(n, np.int64)
@@ -182,6 +182,12 @@ def _build(network: Network, scale: bool) -> tuple[Program, bool]:
 
 
 def compile_network(network: Network) -> Program:
-    """The scaled program, or the unscaled one where scaling would not be exact."""
+    """The scaled program, or the unscaled one where scaling would not be exact; kept with the network."""
+    kept = network.__dict__.get("_program")
+    if isinstance(kept, Program):
+        return kept
     program, exact = _build(network, scale=True)
-    return program if exact else _build(network, scale=False)[0]
+    if not exact:
+        program, _ = _build(network, scale=False)
+    network.__dict__["_program"] = program
+    return program

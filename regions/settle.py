@@ -1,8 +1,9 @@
 """Signs that float64 did not prove: first to about 100 bits, then in exact arithmetic.
 
-A vertex is given by the labels of d rows (neurons, or facets of the domain) that vanish there, on a cell given by its pattern. The first stage takes the
-cell's affine maps from double-double kernels, rounds the rows to integers with a proven error, and evaluates the determinant without any further
-rounding. What it leaves open, true zeros above all, goes to `ExactCells`.
+A vertex is given by the labels of d rows (neurons, or facets of the domain) that vanish there, on a cell given by its
+pattern. The first stage takes the cell's affine maps from double-double kernels, rounds the rows to integers with a
+proven error, and evaluates the determinant without any further rounding. What it leaves open, true zeros above all,
+goes to `ExactCells`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import frexp, isfinite, isqrt, ldexp
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ from .program import Program
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
-_CACHED_CELLS = 64
+_CACHED_BYTES = 1 << 25
 _BITS = 160
 
 
@@ -68,7 +70,7 @@ def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
     """Homogeneous point where the rows vanish, last coordinate proven positive."""
     if len(rows) == 1:
         (a, c), error = rows[0].values, rows[0].error
-        point = (-c, a)
+        point: Row = (-c, a)
     else:
         (a1, a2, a3), (b1, b2, b3) = rows[0].values, rows[1].values
         point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
@@ -98,17 +100,13 @@ class Settler:
         self.exact = ExactCells(program, origin, basis, facets)
         self._chart = (origin, basis)
         self._cache: OrderedDict[tuple[int, bytes], _Columns] = OrderedDict()
+        self._cached = 0
         self._chart_columns: _Columns | None = None
         self._lock = Lock()
 
-    def __getstate__(self) -> dict[str, object]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Leave locks and caches behind."""
-        return {"program": self.program, "chart": self._chart, "facets": self.exact.facet_fractions}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        """Start with empty caches."""
-        origin, basis = state["chart"]  # type: ignore[misc]
-        self.__init__(state["program"], origin, basis, state["facets"])  # type: ignore[misc]
+        return type(self), (self.program, *self._chart, self.exact.facet_fractions)
 
     def signs(self, at: Sequence[int], labels: Sequence[int], words: list[Words]) -> tuple[list[int], int]:
         """Signs of the rows `labels` at the vertex where the rows `at` vanish; and how many needed exact arithmetic."""
@@ -179,8 +177,9 @@ class Settler:
             float(norms[bounds.RW] * before.norm_error + norms[bounds.RB] * rounding) * 1.001 + 1e-280,
         )
         self._cache[key] = columns
-        if len(self._cache) > _CACHED_CELLS:
-            self._cache.popitem(last=False)
+        self._cached += 2 * high.nbytes
+        while self._cached > _CACHED_BYTES and len(self._cache) > 1:
+            self._cached -= 2 * self._cache.popitem(last=False)[1].high.nbytes
         return columns
 
     def _activated(self, number: int, words: list[Words]) -> _Columns:
@@ -204,7 +203,12 @@ class Settler:
             origin, basis = self._chart
             rows = [[*b, o] for b, o in zip(basis, origin, strict=True)]
             high = np.array([[float(f) for f in row] for row in rows])
-            low = np.array([[float(f - Fraction(h)) for f, h in zip(r, hs, strict=True)] for r, hs in zip(rows, high.tolist(), strict=True)])
+            low = np.array(
+                [
+                    [float(f - Fraction(h)) for f, h in zip(r, hs, strict=True)]
+                    for r, hs in zip(rows, high.tolist(), strict=True)
+                ]
+            )
             size = float(np.sqrt(np.sum(high**2, axis=0).max()))
             self._chart_columns = _Columns(high, low, size * double.UNIT, 0.0)
         return self._chart_columns

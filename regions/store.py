@@ -68,8 +68,8 @@ def load_regions(path: str | PathLike[str]) -> Regions:
     Parameters
     ----------
     path : path_like
-        The file. It need not be trusted: nothing in it is executed, sizes are bounded and indices are checked. Whether the cells are those of the
-        network is for `Regions.check` to say.
+        The file. It need not be trusted: nothing in it is executed, sizes are bounded and indices are checked. Whether
+        the cells are those of the network is for `Regions.check` to say.
 
     Returns
     -------
@@ -125,9 +125,7 @@ def _build(arrays: Arrays) -> Regions:
     return Regions(network, domain, program, settlers, geometry, patterns, per_layer, Certificate(*figures))
 
 
-def _array(
-    arrays: Arrays, key: str, dtype: type, ndim: int, shape: tuple[int, ...] | None = None
-) -> NDArray[Any]:
+def _array(arrays: Arrays, key: str, dtype: type, ndim: int, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """A stored array of the right kind and shape."""
     if key not in arrays:
         raise InvalidInput(f"{key} is missing")
@@ -135,15 +133,15 @@ def _array(
     if value.dtype != dtype or value.ndim != ndim or shape not in (None, value.shape):
         expected = f"{np.dtype(dtype)} of {f'shape {shape}' if shape else f'{ndim} axes'}"
         raise invalid(key, f"hold {expected}", f"{value.dtype} of shape {value.shape}")
-    return np.ascontiguousarray(value)
+    return np.ascontiguousarray(value) if ndim else value
 
 
 def _geometry(arrays: Arrays, dim: int, n_labels: int) -> Geometry:
     own = {name: _array(arrays, f"cells_{name}", *kind) for name, kind in _GEOMETRY[dim].items()}
     if dim == 1:
         _same_length(own, "t", "error", "label")
-        if len(own["t"]) < 2 or not (np.diff(own["t"]) >= 0).all():
-            raise invalid("cells_t", "hold at least two numbers that do not decrease", f"{len(own['t'])} numbers")
+        if len(own["t"]) < 2 or np.isnan(own["t"]).any():
+            raise invalid("cells_t", "hold at least two numbers", own["t"])
         _indices(own, "label", -2, n_labels)
         return LineComplex(**own)
     _same_length(own, "x", "error")

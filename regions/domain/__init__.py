@@ -1,4 +1,4 @@
-"""Where cells are enumerated: boxes, polytopes, curves of straight pieces, and low-dimensional slices of the input space."""
+"""Where cells are enumerated: boxes, polytopes, curves of straight pieces, and slices of the input space."""
 
 from .curves import Line as Line
 from .curves import Polyline as Polyline

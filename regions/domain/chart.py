@@ -50,6 +50,8 @@ class LineChart:
     label: NDArray[np.int32]  # (k,)
     charts: list[AffineChart]  # of the k - 1 intervals
     facets: list[tuple[Fraction, ...]]  # rows (a, c) with a t + c = 0, by label
+
+
 """Rows (0, 1) and (0, -1) stand for the ends at minus and plus infinity."""
 
 

@@ -14,7 +14,7 @@ from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array, read_only
 
 from .chart import INNER_CORNER, LOWER_END, UPPER_END, AffineChart, LineChart, exact
-from .flat import _vector
+from .flat import vector
 from .store import Domain
 
 Floats = NDArray[np.float64]
@@ -30,13 +30,13 @@ class _Curve(Domain):
 
 
 def _pair(first: object, second: object, names: tuple[str, str]) -> tuple[Floats, Floats]:
-    a, b = _vector(first, names[0]), _vector(second, names[1])
+    a, b = vector(first, names[0]), vector(second, names[1])
     if a.shape != b.shape:
         raise invalid(names[1], f"have shape {a.shape}, as {names[0]} has", b.shape)
     return a, b
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Segment(_Curve):
     """The segment x = start + t (end - start), 0 <= t <= 1; lengths are those of t.
 
@@ -62,12 +62,12 @@ class Segment(_Curve):
     end: Floats
     kind: ClassVar[str] = "segment"
 
-    def __post_init__(self) -> None:
-        start, end = _pair(self.start, self.end, ("start", "end"))
-        if np.array_equal(start, end):
+    def __init__(self, start: object, end: object) -> None:
+        first, last = _pair(start, end, ("start", "end"))
+        if np.array_equal(first, last):
             raise invalid("end", "differ from start", "the same point")
-        object.__setattr__(self, "start", start)
-        object.__setattr__(self, "end", end)
+        object.__setattr__(self, "start", first)
+        object.__setattr__(self, "end", last)
 
     @property
     def n_inputs(self) -> int:
@@ -87,7 +87,8 @@ class Segment(_Curve):
     @property
     def basis(self) -> Floats:
         """(n_0, 1) end - start, rounded."""
-        return (self.end - self.start)[:, None]
+        difference: Floats = self.end - self.start
+        return difference[:, None]
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
@@ -107,7 +108,7 @@ class Segment(_Curve):
         return f"Segment(in {self.n_inputs}-D)"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Line(_Curve):
     """The whole line x = point + t direction, t any real number.
 
@@ -135,12 +136,12 @@ class Line(_Curve):
     direction: Floats
     kind: ClassVar[str] = "line"
 
-    def __post_init__(self) -> None:
-        point, direction = _pair(self.point, self.direction, ("point", "direction"))
-        if not direction.any():
+    def __init__(self, point: object, direction: object) -> None:
+        base, along = _pair(point, direction, ("point", "direction"))
+        if not along.any():
             raise invalid("direction", "have an entry that is not zero", "zeros")
-        object.__setattr__(self, "point", point)
-        object.__setattr__(self, "direction", direction)
+        object.__setattr__(self, "point", base)
+        object.__setattr__(self, "direction", along)
 
     @property
     def n_inputs(self) -> int:
@@ -190,12 +191,12 @@ class Line(_Curve):
         return f"Line(in {self.n_inputs}-D)"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Polyline(_Curve):
     """Straight pieces from point to point; t in [i, i + 1] runs from points[i] to points[i + 1].
 
-    A cell is a maximal interval of t with one activation pattern, so a corner inside a region does not cut it. On a closed
-    polyline the first and the last cell are kept apart at t = 0.
+    A cell is a maximal interval of t with one activation pattern, so a corner inside a region does not cut it. On a
+    closed polyline the first and the last cell are kept apart at t = 0.
 
     Parameters
     ----------
@@ -218,20 +219,21 @@ class Polyline(_Curve):
     """
 
     points: Floats
-    closed: bool = False
+    closed: bool
     kind: ClassVar[str] = "polyline"
 
-    def __post_init__(self) -> None:
-        points = exact_array(self.points, "points")
-        if points.ndim != 2 or len(points) < 2 or not points.shape[1]:
-            raise invalid("points", "have shape (k, n_0) with k >= 2", points.shape)
-        if self.closed and len(points) < 3:
-            raise invalid("points", "be at least 3 for a closed polyline", len(points))
-        object.__setattr__(self, "points", read_only(points))
+    def __init__(self, points: object, closed: bool = False) -> None:
+        corners = exact_array(points, "points")
+        if corners.ndim != 2 or len(corners) < 2 or not corners.shape[1]:
+            raise invalid("points", "have shape (k, n_0) with k >= 2", corners.shape)
+        if closed and len(corners) < 3:
+            raise invalid("points", "be at least 3 for a closed polyline", len(corners))
+        object.__setattr__(self, "points", read_only(corners))
+        object.__setattr__(self, "closed", bool(closed))
         same = np.flatnonzero((np.diff(self._vertices, axis=0) == 0).all(axis=1))
         if len(same):
             i = int(same[0])
-            raise invalid(f"points[{(i + 1) % len(points)}]", f"differ from points[{i}]", "the same point")
+            raise invalid(f"points[{(i + 1) % len(corners)}]", f"differ from points[{i}]", "the same point")
 
     @property
     def _vertices(self) -> Floats:
@@ -250,12 +252,14 @@ class Polyline(_Curve):
     @property
     def origin(self) -> Floats:
         """The first point."""
-        return self.points[0]
+        first: Floats = self.points[0]
+        return first
 
     @property
     def basis(self) -> Floats:
         """(n_0, 1) the first piece, rounded; the others are reached through `embed`."""
-        return (self.points[1] - self.points[0])[:, None]
+        difference: Floats = self.points[1] - self.points[0]
+        return difference[:, None]
 
     def embed(self, t: object) -> Floats:
         """Map parameters (M, 1) in [0, number of pieces] to inputs (M, n_0), in float64."""
@@ -265,7 +269,8 @@ class Polyline(_Curve):
         vertices = self._vertices
         piece = np.clip(np.floor(place[:, 0]).astype(np.int64), 0, len(vertices) - 2)
         part = place - piece[:, None]
-        return (1 - part) * vertices[piece] + part * vertices[piece + 1]
+        result: Floats = (1 - part) * vertices[piece] + part * vertices[piece + 1]
+        return result
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from itertools import pairwise
 from math import prod
 from typing import Any, ClassVar
@@ -25,7 +24,8 @@ Floats = NDArray[np.float64]
 _UNIT = 2.0**-53
 
 
-def _vector(value: object, name: str) -> Floats:
+def vector(value: object, name: str) -> Floats:
+    """Copy a vector exactly, or one number as a vector of length one."""
     array = exact_array(value, name)
     if array.ndim == 0:
         array = array.reshape(1)
@@ -38,7 +38,7 @@ def _shown(array: Floats) -> str:
     return np.array2string(array, threshold=8, separator=", ", precision=6)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Box(Domain):
     """The box lower <= x <= upper.
 
@@ -63,15 +63,15 @@ class Box(Domain):
     upper: Floats
     kind: ClassVar[str] = "box"
 
-    def __post_init__(self) -> None:
-        lower, upper = _vector(self.lower, "lower"), _vector(self.upper, "upper")
-        if lower.shape != upper.shape:
-            raise invalid("upper", f"have shape {lower.shape}, as lower has", upper.shape)
-        if not (lower < upper).all():
-            i = int(np.flatnonzero(lower >= upper)[0])
-            raise invalid(f"upper[{i}]", f"be larger than lower[{i}] = {lower[i]}", float(upper[i]))
-        object.__setattr__(self, "lower", lower)
-        object.__setattr__(self, "upper", upper)
+    def __init__(self, lower: object, upper: object) -> None:
+        low, high = vector(lower, "lower"), vector(upper, "upper")
+        if low.shape != high.shape:
+            raise invalid("upper", f"have shape {low.shape}, as lower has", high.shape)
+        if not (low < high).all():
+            i = int(np.flatnonzero(low >= high)[0])
+            raise invalid(f"upper[{i}]", f"be larger than lower[{i}] = {low[i]}", float(high[i]))
+        object.__setattr__(self, "lower", low)
+        object.__setattr__(self, "upper", high)
 
     @property
     def dim(self) -> int:
@@ -128,7 +128,7 @@ class Box(Domain):
         return f"Box({_shown(self.lower)}, {_shown(self.upper)})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Polytope(Domain):
     """The bounded set A x <= b; two-dimensional so far.
 
@@ -154,23 +154,19 @@ class Polytope(Domain):
 
     A: Floats
     b: Floats
+    corners: tuple[list[Point], list[HalfPlane]]
+    """Corners, counter-clockwise, and the half-planes of the sides that start there; exact."""
     kind: ClassVar[str] = "polytope"
 
-    def __post_init__(self) -> None:
-        matrix, vector = exact_array(self.A, "A"), _vector(self.b, "b")
+    def __init__(self, A: object, b: object) -> None:
+        matrix, bound = exact_array(A, "A"), vector(b, "b")
         if matrix.ndim != 2 or matrix.shape[1] != 2:
             raise invalid("A", "have shape (m, 2)", matrix.shape)
-        if len(vector) != len(matrix):
-            raise invalid("b", f"have shape ({len(matrix)},), a number per row of A", vector.shape)
+        if len(bound) != len(matrix):
+            raise invalid("b", f"have shape ({len(matrix)},), a number per row of A", bound.shape)
         object.__setattr__(self, "A", read_only(matrix))
-        object.__setattr__(self, "b", vector)
-        self.corners  # noqa: B018  raises if the set is no polygon
-
-    @cached_property
-    def corners(self) -> tuple[list[Point], list[HalfPlane]]:
-        """Corners, counter-clockwise, and the half-planes of the sides that start there."""
-        rows = [(*exact(a), Fraction(float(c))) for a, c in zip(self.A, self.b, strict=True)]
-        return polygon([(r[0], r[1], r[2]) for r in rows])
+        object.__setattr__(self, "b", bound)
+        object.__setattr__(self, "corners", _polygon(matrix, bound))
 
     @property
     def dim(self) -> int:
@@ -216,7 +212,7 @@ class Polytope(Domain):
         return f"Polytope({len(self.b)} inequalities, {len(self.corners[0])} sides)"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Slice(Domain):
     """The points x = origin + basis @ t with t in a box or polytope.
 
@@ -245,17 +241,20 @@ class Slice(Domain):
     domain: Box | Polytope
     kind: ClassVar[str] = "slice"
 
-    def __post_init__(self) -> None:
-        origin, basis = _vector(self.origin, "origin"), exact_array(self.basis, "basis")
-        if not isinstance(self.domain, Box | Polytope):
-            raise invalid("domain", "be a Box or a Polytope", type(self.domain).__name__)
-        shape = (len(origin), self.domain.dim)
-        if basis.shape != shape:
-            raise invalid("basis", f"have shape {shape}, a row per input and a column per slice coordinate", basis.shape)
-        if not _full_rank(basis):
+    def __init__(self, origin: object, basis: object, domain: Box | Polytope) -> None:
+        start, columns = vector(origin, "origin"), exact_array(basis, "basis")
+        if not isinstance(domain, Box | Polytope):
+            raise invalid("domain", "be a Box or a Polytope", type(domain).__name__)
+        shape = (len(start), domain.dim)
+        if columns.shape != shape:
+            raise invalid(
+                "basis", f"have shape {shape}, a row per input and a column per slice coordinate", columns.shape
+            )
+        if not _full_rank(columns):
             raise invalid("basis", "have linearly independent columns", "columns that are not")
-        object.__setattr__(self, "origin", origin)
-        object.__setattr__(self, "basis", read_only(basis))
+        object.__setattr__(self, "origin", start)
+        object.__setattr__(self, "basis", read_only(columns))
+        object.__setattr__(self, "domain", domain)
 
     @classmethod
     def through(cls, points: object, margin: float = 0.2, shape: str = "square") -> Slice:
@@ -294,7 +293,7 @@ class Slice(Domain):
         if not np.linalg.norm(second) > 0:
             raise invalid("points", "not lie on one line, up to rounding", "points that do")
         second /= np.linalg.norm(second)
-        basis = np.column_stack([first, second])
+        basis: Floats = np.column_stack([first, second])
         centre = np.linalg.solve(2 * np.stack([u @ basis, v @ basis]), np.array([u @ u, v @ v]))
         half = float((1 + margin) * np.linalg.norm(centre))
         return cls(p[0] + basis @ centre, basis, Box([-half, -half], [half, half]))
@@ -319,8 +318,8 @@ class Slice(Domain):
         points = exact_array(x, "x")
         if points.ndim != 2 or points.shape[1] != self.n_inputs:
             raise invalid("x", f"have shape (M, {self.n_inputs})", points.shape)
-        result: Floats = np.linalg.lstsq(self.basis, (points - self.origin).T, rcond=None)[0].T
-        return result
+        solution = np.linalg.lstsq(self.basis, (points - self.origin).T, rcond=None)[0]
+        return np.asarray(solution.T, np.float64)
 
     @property
     def _chart(self) -> AffineChart:
@@ -353,6 +352,11 @@ class Slice(Domain):
         return f"Slice({self.dim}-D in {self.n_inputs}-D, {self.domain!r})"
 
 
+def _polygon(matrix: Floats, bound: Floats) -> tuple[list[Point], list[HalfPlane]]:
+    rows = [(*exact(a), Fraction(float(c))) for a, c in zip(matrix, bound, strict=True)]
+    return polygon([(r[0], r[1], r[2]) for r in rows])
+
+
 def _full_rank(basis: Floats) -> bool:
     """Whether the columns are linearly independent, exactly (at most two columns, else by elimination)."""
     rows = [exact(row) for row in basis]
@@ -375,9 +379,9 @@ def _image(domain: Domain, t: Floats, identity: bool) -> tuple[Floats, Floats]:
     """Inputs at float coordinates t (k, d), and bounds of their rounding."""
     if identity:
         return t.copy(), np.zeros(len(t))
-    x = domain.origin + t @ domain.basis.T
-    size = np.abs(domain.origin) + np.abs(t) @ np.abs(domain.basis).T
-    error = (domain.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
+    x: Floats = domain.origin + t @ domain.basis.T
+    size: Floats = np.abs(domain.origin) + np.abs(t) @ np.abs(domain.basis).T
+    error: Floats = (domain.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
     return x, error
 
 

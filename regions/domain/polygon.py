@@ -11,7 +11,7 @@ HalfPlane = tuple[Fraction, Fraction, Fraction]  # a_1 t_1 + a_2 t_2 <= b
 
 
 def _side(own: HalfPlane, others: list[HalfPlane]) -> tuple[Point, Point] | None:
-    """The part of a half-plane's border that satisfies the other inequalities, counter-clockwise; None if it is no segment."""
+    """The part of a half-plane's border within the others, counter-clockwise; None if it is no segment."""
     a1, a2, b = own
     square = a1 * a1 + a2 * a2
     base = (a1 * b / square, a2 * b / square)

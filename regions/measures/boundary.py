@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import InvalidInput, invalid
-from linear_regions.geometry import SLACK, UNIT
+from linear_regions.geometry import SLACK, UNIT, PlaneComplex
 from linear_regions.network.cast import read_only
 from linear_regions.program import Program
 
 if TYPE_CHECKING:
+    from linear_regions.cells import Cells
     from linear_regions.complex import Regions
 
 Floats = NDArray[np.float64]
@@ -50,19 +51,18 @@ def label_layers(program: Program) -> Ints:
     return layer[program.label_step] if len(program.steps) else np.zeros(0, np.int64)
 
 
-def interior_facets(regions: Regions) -> Facets:
+def interior_facets(regions: Cells) -> Facets:
     """All facets inside the domain; see `Regions.facets`."""
     geometry = regions.geometry
     own = np.flatnonzero(geometry.interior)
     label = geometry.label[own]
-    arrays = (
-        np.sort(geometry.facet_cells[own], axis=1),
-        regions.program.label_neuron[label],
-        label_layers(regions.program)[label],
-        geometry.facet_measures[own],
-        geometry.facet_vertices[own],
+    return Facets(
+        cells=read_only(np.sort(geometry.facet_cells[own], axis=1)),
+        neuron=read_only(regions.program.label_neuron[label]),
+        layer=read_only(label_layers(regions.program)[label]),
+        measure=read_only(geometry.facet_measures[own]),
+        vertices=read_only(geometry.facet_vertices[own]),
     )
-    return Facets(*(read_only(a) for a in arrays))
 
 
 def _check_codim(regions: Regions, codim: object) -> None:
@@ -75,7 +75,7 @@ def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Flo
     _check_codim(regions, codim)
     if by not in (None, "layer", "neuron"):
         raise invalid("by", 'be None, "layer" or "neuron"', repr(by))
-    if codim == 2:
+    if codim == 2 and isinstance(regions.geometry, PlaneComplex):
         if by is not None:
             raise InvalidInput(f"by must be None for codim 2, as a vertex belongs to several neurons, got {by!r}")
         return float(regions.geometry.n_interior_vertices)
@@ -83,7 +83,8 @@ def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Flo
     if by is None:
         return fsum(facets.measure)
     owner, n = (facets.layer, len(regions.network.activations)) if by == "layer" else (facets.neuron, regions.n_neurons)
-    return read_only(np.bincount(owner, weights=facets.measure, minlength=n))
+    sums: Floats = np.bincount(owner, weights=facets.measure, minlength=n).astype(np.float64, copy=False)
+    return read_only(sums)
 
 
 def boundary_volume_error(regions: Regions, codim: int) -> float:

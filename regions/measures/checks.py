@@ -42,7 +42,7 @@ def _counts(regions: Regions) -> Iterator[str]:
     if (np.diff(layers, prepend=1) < 0).any() or (len(layers) and layers[-1] != len(regions)):
         yield f"per_layer must not decrease and end in {len(regions)}, got {layers.tolist()}"
     if any(len(p) != len(regions) for p in regions.packed_patterns):
-        yield f"every cell must have a pattern, got {[len(p) for p in regions.packed_patterns]} for {len(regions)} cells"
+        yield f"{len(regions)} cells must have a pattern, got {[len(p) for p in regions.packed_patterns]}"
     g = regions.geometry
     if isinstance(g, PlaneComplex) and (euler := len(g.x) - len(g.label) + g.n_cells) != 1:
         yield f"V - E + F must be 1, got {len(g.x)} - {len(g.label)} + {g.n_cells} = {euler}"
@@ -92,7 +92,7 @@ def _changes(regions: Regions, exact: bool) -> Iterator[str]:
             rows, planes = np.nonzero(np.unpackbits(differ, axis=1, bitorder="little", count=m))
             other = planes + step.label0
             own = other == label[rows]
-            if (missing := np.count_nonzero(program.label_step[label] == number) - np.count_nonzero(own)):
-                yield f"the cells of a facet must differ at its neuron, those of {missing} facets of step {number} do not"
+            if missing := np.count_nonzero(program.label_step[label] == number) - np.count_nonzero(own):
+                yield f"the cells of a facet must differ at its neuron, {missing} pairs in step {number} do not"
             if not own.all():
                 yield from zero_failures(regions, number, facets[rows[~own]], other[~own], exact)

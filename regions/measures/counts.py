@@ -34,9 +34,10 @@ def count(regions: Regions, definition: str) -> int:
 def distinct_maps(regions: Regions) -> int:
     """Number of distinct affine maps, proven.
 
-    The maps are computed modulo primes small enough for float64 matrix products to be exact. Maps that differ modulo a prime differ. The entries of
-    all maps are integers over one denominator D and below H in size, so maps that agree modulo primes whose product exceeds 2 D H are equal.
-    Cells whose map is known to differ from all others are put aside on the way: in most networks few are left after the first prime.
+    The maps are computed modulo primes small enough for float64 matrix products to be exact. Maps that differ modulo a
+    prime differ. The entries of all maps are integers over one denominator D and below H in size, so maps that agree
+    modulo primes whose product exceeds 2 D H are equal. Cells whose map is known to differ from all others are put
+    aside on the way: in most networks few are left after the first prime.
     """
     one_chart(regions)
     network = _ModularNetwork(regions)
@@ -58,7 +59,7 @@ def distinct_maps(regions: Regions) -> int:
 
 
 class _ModularNetwork:
-    """The exact numbers of a chart and a network, modulo any prime, and how large and how fine the maps' entries can be."""
+    """The exact numbers of a chart and a network, modulo any prime, and how many bits the maps' entries need."""
 
     def __init__(self, regions: Regions) -> None:
         domain = regions.domain

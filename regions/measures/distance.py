@@ -47,7 +47,7 @@ def _on_line(geometry: LineComplex, cells: Ints, t: Floats) -> Floats:
 
 
 def _in_plane(geometry: PlaneComplex, cells: Ints, t: Floats) -> Floats:
-    """Distances to the sides of a point's own cell, which is convex: a straight way to any other facet leaves the cell through one of them."""
+    """Distances to the sides of each point's own cell: a straight way to any other facet crosses one of them."""
     size = np.diff(geometry.cell_offsets)[cells]
     place = flat_ranges(geometry.cell_offsets[cells], size)
     a = geometry.x[geometry.cell_vertices[place]]

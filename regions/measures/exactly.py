@@ -12,16 +12,16 @@ from linear_regions.errors import invalid
 from linear_regions.geometry import LineComplex
 
 if TYPE_CHECKING:
-    from linear_regions.complex import Regions
+    from linear_regions.cells import Cells
 
 Point = tuple[Fraction, ...]
 
 
-def exact_vertices(regions: Regions, cell: int) -> list[Point]:
+def exact_vertices(regions: Cells, cell: int) -> list[Point]:
     """Corners of a cell; see `Regions.exact_vertices`."""
     geometry = regions.geometry
     if isinstance(geometry, LineComplex):
-        ends = [exact_breakpoint(regions, cell), exact_breakpoint(regions, cell + 1)]
+        ends = [exact_breakpoint(regions, cell, geometry), exact_breakpoint(regions, cell + 1, geometry)]
         if not all(isinstance(t, Fraction) for t in ends):
             raise invalid("cell", "be bounded to have exact vertices", f"{cell}, from {ends[0]} to {ends[1]}")
         return [(Fraction(t),) for t in ends]
@@ -31,14 +31,12 @@ def exact_vertices(regions: Regions, cell: int) -> list[Point]:
     return [tuple(Fraction(int(v), int(w)) for v in values) for *values, w in corners]
 
 
-def exact_breakpoint(regions: Regions, number: int) -> Fraction | float:
+def exact_breakpoint(regions: Cells, number: int, geometry: LineComplex) -> Fraction | float:
     """Breakpoint or end `number` of a chain, as a rational number or an infinite float.
 
-    On a polyline the neuron's row depends on the straight piece; t with its error bound leaves two or three of them, of which the right one has its
-    zero within the bound.
+    On a polyline the neuron's row depends on the straight piece; t with its error bound leaves two or three of them, of
+    which the right one has its zero within the bound.
     """
-    geometry = regions.geometry
-    assert isinstance(geometry, LineComplex)
     t, label = float(geometry.t[number]), int(geometry.label[number])
     if abs(t) == inf:
         return t
@@ -55,7 +53,7 @@ def exact_breakpoint(regions: Regions, number: int) -> Fraction | float:
     raise AssertionError("the error bound of a breakpoint holds its exact place")
 
 
-def exact_volume(regions: Regions, cell: int) -> Fraction:
+def exact_volume(regions: Cells, cell: int) -> Fraction:
     """Area of a cell by the shoelace formula, or length."""
     points = exact_vertices(regions, cell)
     if regions.dim == 1:

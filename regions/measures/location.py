@@ -50,7 +50,7 @@ def find(regions: Regions, points: object) -> Ints:
 
 
 def _find_on_line(regions: Regions, geometry: LineComplex, t: Floats) -> Ints:
-    """Binary search, exact where a breakpoint's error bound leaves a doubt; points on a breakpoint go to the cell before it."""
+    """Binary search, exact where a breakpoint's error bound leaves a doubt; a breakpoint goes to the cell before it."""
     # Error bounds may exceed gaps, so the order is that of the lower and upper bounds, both made monotone.
     place, error = geometry.t, geometry.error
     low = np.maximum.accumulate(np.where(error > 0, np.nextafter(place - error, -np.inf), place))
@@ -61,8 +61,8 @@ def _find_on_line(regions: Regions, geometry: LineComplex, t: Floats) -> Ints:
     for i in np.flatnonzero(below != above):
         x = Fraction(float(t[i]))
         first, last = int(below[i]), int(above[i])
-        number = next((k for k in range(first, last) if exact_breakpoint(regions, k) >= x), last)
-        at_start = number == 0 and exact_breakpoint(regions, 0) == x
+        number = next((k for k in range(first, last) if exact_breakpoint(regions, k, geometry) >= x), last)
+        at_start = number == 0 and exact_breakpoint(regions, 0, geometry) == x
         result[i] = 0 if at_start else number - 1
     result[result == len(regions)] = -1
     return result
@@ -109,8 +109,8 @@ def _float_pattern(regions: Regions, t: Floats) -> list[Words]:
 def _proven_inside(geometry: PlaneComplex, cells: Ints, t: Floats) -> NDArray[np.bool_]:
     """Whether each point lies inside its cell by more than the error of the orientation tests.
 
-    With ends a, b off by at most e_a, e_b, the orientation (b - a) x (t - a) is off by at most |b - a| e_a + (e_a + e_b) (|t - a| + e_a), and
-    rounding adds at most 4 u |b - a| |t - a|.
+    With ends a, b off by at most e_a, e_b, the orientation (b - a) x (t - a) is off by at most |b - a| e_a + (e_a +
+    e_b) (|t - a| + e_a), and rounding adds at most 4 u |b - a| |t - a|.
     """
     if not len(cells):
         return np.zeros(0, np.bool_)
@@ -130,9 +130,9 @@ def _proven_inside(geometry: PlaneComplex, cells: Ints, t: Floats) -> NDArray[np
 def _exact_cell(regions: Regions, t: list[Fraction]) -> int:
     """The lowest cell whose closure holds a point, -1 outside the domain.
 
-    First one such cell: the one that points next to t lie in, t moved by an infinitesimal towards the middle of the domain and by a smaller one across.
-    All others are reached from it through facets. A cell's closure holds t if its pattern has the proven sign of every hyperplane that does not
-    vanish at t, since the network is continuous.
+    First one such cell: the one that points next to t lie in, t moved by an infinitesimal towards the middle of the
+    domain and by a smaller one across. All others are reached from it through facets. A cell's closure holds t if its
+    pattern has the proven sign of every hyperplane that does not vanish at t, since the network is continuous.
     """
     exact = regions.settlers[0].exact
     chart = regions.domain.plane_chart()

@@ -89,7 +89,8 @@ def walk(
 ) -> Iterator[tuple[Ints, Floats]]:
     """Pairs of some of the cells and their maps, (cells, d + 1, n_out): columns of A, then b.
 
-    Cells are taken in an order in which equal beginnings of patterns follow each other, and what they share is computed once.
+    Cells are taken in an order in which equal beginnings of patterns follow each other, and what they share is computed
+    once.
     """
     keys = [hashed(p[cells], 0) for p in packed if p.shape[1]]
     cells = cells[np.lexsort(keys[::-1])] if keys else cells
@@ -123,9 +124,7 @@ def _affine(h: Floats, weight: Floats, bias: Floats, reduce: Callable[[Floats], 
     return reduce(z)
 
 
-def _units(
-    z: Floats, activation: Activation, words: NDArray[np.uint64], numbers: Arithmetic, number: int
-) -> Floats:
+def _units(z: Floats, activation: Activation, words: NDArray[np.uint64], numbers: Arithmetic, number: int) -> Floats:
     if not activation.n_hyperplanes and (numbers.slopes[number] == 1).all() and not numbers.intercepts[number].any():
         return z
     piece = activation.piece_offset[:-1] + cell_pieces(activation, words)
@@ -151,9 +150,7 @@ def ambient_map(regions: Regions, cell: int) -> AffineMaps:
     n = regions.network.n_inputs
     columns = np.concatenate([np.eye(n), np.zeros((1, n))])
     numbers = float_arithmetic(regions)
-    identity = Arithmetic(
-        columns, numbers.weights, numbers.biases, numbers.slopes, numbers.intercepts, numbers.reduce
-    )
+    identity = Arithmetic(columns, numbers.weights, numbers.biases, numbers.slopes, numbers.intercepts, numbers.reduce)
     words = [p[cell : cell + 1] for p in regions.packed_patterns]
     (maps,) = _chunk(regions.program, words, 1, identity)
     return AffineMaps(read_only(np.ascontiguousarray(maps[:n].T)), read_only(maps[n].copy()))

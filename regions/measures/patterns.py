@@ -53,7 +53,8 @@ def hashed(words: Words, seed: int) -> Words:
 class PatternTable:
     """Finds the cell of a pattern.
 
-    The patterns are hashed with the first seed for which all hashes differ, so a hash names one candidate, which is then compared bit by bit.
+    The patterns are hashed with the first seed for which all hashes differ, so a hash names one candidate, which is
+    then compared bit by bit.
     """
 
     def __init__(self, packed: Sequence[Words], n_cells: int) -> None:

@@ -128,7 +128,7 @@ def map_failures(regions: Regions) -> Iterator[str]:
     if isinstance(regions.domain, Polyline):
         return
     g = regions.geometry
-    finite = np.isfinite(g.vertex_coordinates).all(axis=1)
+    finite = np.asarray(np.isfinite(g.vertex_coordinates).all(axis=1))
     t = np.where(finite[:, None], g.vertex_coordinates, 0.0)
     bounds = rounding_bounds(regions, t, np.where(finite, g.error, 0.0))
     values = np.concatenate(

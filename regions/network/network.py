@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -272,6 +272,10 @@ class Network:
         from .files import save_network
 
         save_network(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what others keep with the network behind."""
+        return {"stages": self.stages}
 
     def __repr__(self) -> str:
         """Show the widths, the units and the number of neurons."""

@@ -1,0 +1,213 @@
+"""Signs of a layer's hyperplanes at the vertices of a complex, packed in words.
+
+Bit k of `positive` or of `negative` is set, neither for zero. A cell is cut by hyperplane k if it has a strictly
+positive and a strictly negative vertex. Signs at a new vertex follow from those at the ends of its edge by convexity,
+unless the ends have opposite signs; then the value decides if it exceeds its error bound, and the caller is asked for
+the certain sign if it does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._jit import scalar, section
+from .bounds import ETA2, ETAI, WEIGHT
+from .mesh import ANSWERED, CELL, GIVEN, N_SIGNS, NEGATIVE, POSITIVE, WANTED, Cut, Floats, Index, Ints, Mesh, Words
+
+
+@scalar
+def sign_at(positive: Words, negative: Words, v: int, k: int) -> np.int64:
+    """Sign of hyperplane k at vertex v."""
+    w = k >> 6
+    b = np.uint64(k & 63)
+    one = np.uint64(1)
+    sign: np.int64 = np.int64((positive[v, w] >> b) & one) - np.int64((negative[v, w] >> b) & one)
+    return sign
+
+
+@scalar
+def lowest_bit(word: np.uint64) -> int:
+    """Place of the lowest one of a word that has one."""
+    n = 0
+    x = word
+    if x & np.uint64(0xFFFFFFFF) == 0:
+        n += 32
+        x >>= np.uint64(32)
+    if x & np.uint64(0xFFFF) == 0:
+        n += 16
+        x >>= np.uint64(16)
+    if x & np.uint64(0xFF) == 0:
+        n += 8
+        x >>= np.uint64(8)
+    if x & np.uint64(0xF) == 0:
+        n += 4
+        x >>= np.uint64(4)
+    if x & np.uint64(0x3) == 0:
+        n += 2
+        x >>= np.uint64(2)
+    if x & np.uint64(0x1) == 0:
+        n += 1
+    return n
+
+
+@section
+def cutting_plane(mesh: Mesh, cell: int, scratch: Words) -> int:
+    """The lowest hyperplane with vertices strictly on both sides, or -1; all of them as bits in scratch[CELL]."""
+    h0 = mesh.first[cell]
+    lowest = -1
+    for w in range(mesh.positive.shape[1]):
+        above = np.uint64(0)
+        below = np.uint64(0)
+        h = h0
+        while True:
+            v = mesh.origin[h]
+            above |= mesh.positive[v, w]
+            below |= mesh.negative[v, w]
+            h = mesh.after[h]
+            if h == h0:
+                break
+        scratch[CELL, w] = above & below
+        if lowest < 0 and above & below:
+            lowest = w * 64 + lowest_bit(above & below)
+    return lowest
+
+
+@scalar
+def wanted_planes(origin: Index, after: Index, positive: Words, negative: Words, h: int, scratch: Words) -> None:
+    """Hyperplanes that can meet a vertex on an edge, in scratch[WANTED]: they cut the cell on either side."""
+    twin = h ^ 1
+    for w in range(positive.shape[1]):
+        above = np.uint64(0)
+        below = np.uint64(0)
+        g = twin
+        while True:
+            v = origin[g]
+            above |= positive[v, w]
+            below |= negative[v, w]
+            g = after[g]
+            if g == twin:
+                break
+        scratch[WANTED, w] = scratch[CELL, w] | (above & below)
+
+
+@scalar
+def unit_value(positive: Words, negative: Words, z: Floats, vertex: Floats, cut: Cut, v: int, i: int) -> float:
+    """Activation of neuron i at vertex v, on the piece that its proven signs name."""
+    value = z[v, i]
+    if cut.is_relu:
+        if (positive[v, i >> 6] >> np.uint64(i & 63)) & np.uint64(1):
+            return value
+        return 0.0
+    p = cut.piece[i]
+    for k in range(cut.start[i], cut.start[i + 1]):
+        if sign_at(positive, negative, v, k) > 0:
+            p += 1
+    return cut.slope[p] * value + cut.intercept[p] * vertex[v, WEIGHT]
+
+
+@scalar
+def vanishes(positive: Words, negative: Words, vertex: Floats, cut: Cut, v: int) -> bool:
+    """Whether every unit's value at v is exactly zero: then the next row is the bias, without error."""
+    for i in range(cut.start.shape[0] - 1):
+        p = cut.piece[i]
+        place = 0.0
+        at_breakpoint = False
+        for k in range(cut.start[i], cut.start[i + 1]):
+            s = sign_at(positive, negative, v, k)
+            if s > 0:
+                p += 1
+            elif s == 0:
+                at_breakpoint = True
+                place = cut.threshold[k]
+        if not at_breakpoint and cut.slope[p] != 0.0:
+            return False
+        if (cut.slope[p] * place + cut.intercept[p]) * vertex[v, WEIGHT] != 0.0:
+            return False
+    return True
+
+
+@scalar
+def none_positive(positive: Words, v: int) -> bool:
+    """Whether no hyperplane is positive at v; for a layer of ReLUs, whether it vanishes there."""
+    for w in range(positive.shape[1]):
+        if positive[v, w]:
+            return False
+    return True
+
+
+@scalar
+def set_word(zero: np.uint64, w: int, z: Floats, vertex: Floats, neuron: Ints, threshold: Floats, v: int) -> None:
+    """Put the values of the hyperplanes in a word on their thresholds."""
+    moved = 0.0
+    while zero:
+        k = w * 64 + lowest_bit(zero)
+        zero &= zero - np.uint64(1)
+        place = threshold[k] * vertex[v, WEIGHT]
+        moved += abs(z[v, neuron[k]] - place)
+        z[v, neuron[k]] = place
+    vertex[v, ETA2] += moved
+    vertex[v, ETAI] += moved
+
+
+@scalar
+def set_zeros(
+    positive: Words, negative: Words, z: Floats, vertex: Floats, neuron: Ints, threshold: Floats, v: int
+) -> None:
+    """Where the sign is proven zero, put the value on the threshold; what that moves is evaluation error."""
+    m = neuron.shape[0]
+    for w in range(positive.shape[1]):
+        zero = ~(positive[v, w] | negative[v, w])
+        if m < 64 * w + 64:
+            zero &= (np.uint64(1) << np.uint64(m - 64 * w)) - np.uint64(1)
+        set_word(zero, w, z, vertex, neuron, threshold, v)
+
+
+@section
+def new_signs(
+    mesh: Mesh,
+    cut: Cut,
+    state: Ints,
+    a: int,
+    b: int,
+    v: int,
+    j: int,
+    ca: float,
+    cb: float,
+    err: float,
+    scratch: Words,
+    asked: Ints,
+) -> int:
+    """Signs of every hyperplane at the new vertex v on the edge (a, b); returns how many are not proven."""
+    unproven = 0
+    for w in range(mesh.positive.shape[1]):
+        pa = mesh.positive[a, w]
+        pb = mesh.positive[b, w]
+        na = mesh.negative[a, w]
+        nb = mesh.negative[b, w]
+        cross = (pa & nb) | (na & pb)
+        above = (pa | pb) & ~cross
+        below = (na | nb) & ~cross
+        if w == j >> 6:
+            cross &= ~(np.uint64(1) << np.uint64(j & 63))
+        while cross:
+            bit = lowest_bit(cross)
+            mask = np.uint64(1) << np.uint64(bit)
+            cross &= ~mask
+            k = w * 64 + bit
+            i = cut.neuron[k]
+            value = (ca * mesh.z[a, i] + cb * mesh.z[b, i]) - cut.threshold[k]
+            if state[ANSWERED] and (scratch[GIVEN, w] & mask):
+                above |= scratch[POSITIVE, w] & mask
+                below |= scratch[NEGATIVE, w] & mask
+            elif value > err:
+                above |= mask
+                state[N_SIGNS] += 1
+            elif value < -err:
+                below |= mask
+                state[N_SIGNS] += 1
+            else:
+                asked[unproven] = k
+                unproven += 1
+        mesh.positive[v, w] = above
+        mesh.negative[v, w] = below
+    return unproven
