@@ -36,7 +36,11 @@ OWN2 = 10  # displacement from the hyperplane that made the vertex in this layer
 OWNI = 11
 OWNX = 12
 WEIGHT = 13  # 1, or 0 for a direction (a point at infinity): what thresholds, intercepts and biases are multiplied by
-VERTEX_COLUMNS = 14
+# Floats that need no rounding: all entries of the row are multiples of 2^GRAIN, GRAIN <= 0, and exactly those of the
+# vertex itself. Then all errors above are zero, and a zero is a proven zero. NaN where that is not known.
+GRAIN = 14
+NEXT_GRAIN = 15  # the same for the row of the next layer
+VERTEX_COLUMNS = 16
 
 # columns of the edge table
 SIGMA2 = 0
@@ -51,7 +55,8 @@ SW = 2  # upper bound of the spectral norm of W
 RBF = 3  # (sum_i |(W_i, b_i)|^2)^(1/2)
 GAMMA = 4  # gamma_{n+2}
 BN = 5  # |b|
-NORM_ENTRIES = 6
+GRAIN_W = 6  # all entries of W and b are multiples of 2^GRAIN_W
+NORM_ENTRIES = 7
 
 UNIT = 2.0**-53
 TINY = 2.0**-960  # covers underflow in products

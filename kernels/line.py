@@ -10,13 +10,31 @@ only what the units that change their piece between its two neighbours add.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import loop, scalar, section
-from .bounds import DX, ETA2, ETAI, NH, S2, SI, SLACK, UNIT, WEIGHT, XR, ZN, G
+from .bounds import (
+    DX,
+    ETA2,
+    ETAI,
+    GRAIN,
+    GRAIN_W,
+    NEXT_GRAIN,
+    NH,
+    RB,
+    S2,
+    SI,
+    SLACK,
+    UNIT,
+    WEIGHT,
+    XR,
+    ZN,
+    G,
+)
 from .mesh import Cut
 from .plane import distance2
 from .signs import lowest_bit
@@ -82,12 +100,43 @@ def count_crossings(chain: Chain, offset: Ints) -> int:
 
 
 @scalar
+def _grain(x: float) -> float:
+    """The exponent of the lowest one among the binary digits of x if that is negative, else 0."""
+    if x == 0.0:
+        return 0.0
+    mantissa, exponent = math.frexp(x)
+    whole = np.int64(mantissa * 2.0**53)
+    return min(0.0, math.frexp(float(whole & -whole))[1] - 1.0 + exponent - 53.0)
+
+
+@scalar
+def _is_product(a: float, b: float, c: float) -> bool:
+    """Whether a * b = c without rounding (Dekker 1971)."""
+    t = 134217729.0 * a
+    a1 = t - (t - a)
+    a2 = a - a1
+    t = 134217729.0 * b
+    b1 = t - (t - b)
+    b2 = b - b1
+    return a * b == c and ((a1 * b1 - c) + a1 * b2 + a2 * b1) + a2 * b2 == 0.0
+
+
+@scalar
+def _is_sum(a: float, b: float, c: float) -> bool:
+    """Whether a + b = c without rounding (Knuth)."""
+    t = c - a
+    return (a - (c - t)) + (b - t) == 0.0
+
+
+@scalar
 def _place(
     za: float, zb: float, wa: float, wb: float, ea: float, eb: float, zna: float, znb: float
 ) -> tuple[float, float]:
     """Key of the zero between the values za and zb, and its error."""
     if wa > 0.0 and wb > 0.0:
         span = za - zb
+        if ea == 0.0 and eb == 0.0 and _is_sum(za, -zb, span) and _is_product(za / span, span, za):
+            return za / span, 0.0
         residual = max(ea, eb) + 8.0 * UNIT * abs(za) + 4.0 * UNIT * max(zna, znb)
         rise = abs(span) * (1.0 - 4.0 * UNIT) - 2.0 * max(ea, eb)
         key = za / span
@@ -248,6 +297,8 @@ def _refine_row(
     c: Crossings,
     i: int,
     group_key: Floats,
+    group_delta: Floats,
+    norms: Floats,
     lo: int,
     mid: int,
     hi: int,
@@ -301,6 +352,29 @@ def _refine_row(
     rounding = 2.0 * (kinks + 16) * UNIT * size
     new.vertex[v, G] = ca * new.vertex[a, G] + cb * new.vertex[b, G] + rounding
     new.vertex[v, NH] = size
+    new.vertex[v, NEXT_GRAIN] = np.nan
+    places = (low_is_a or group_delta[lo] == 0.0) and group_delta[mid] == 0.0 and (high_is_b or group_delta[hi] == 0.0)
+    width = key_hi - key_lo
+    if (
+        cut.is_relu
+        and wa > 0.0
+        and wb > 0.0
+        and places
+        and _is_sum(key_hi, -key_lo, width)
+        and _is_sum(key_mid, -key_lo, key_mid - key_lo)
+        and _is_product(cb, width, key_mid - key_lo)
+        and _is_sum(1.0, -cb, ca)
+    ):
+        # every number met above is a multiple of 2^grain, at most 2^53 of them: nothing was rounded
+        weights = _grain(ca) + _grain(cb)
+        rows = min(new.vertex[a, NEXT_GRAIN], new.vertex[b, NEXT_GRAIN])
+        keys = _grain(key_lo) + _grain(key_mid) + _grain(key_hi)
+        kink = norms[GRAIN_W] + min(chain.vertex[i, GRAIN], chain.vertex[i + 1, GRAIN], 0.0) + keys
+        grain = min(rows, kink) + weights
+        largest = 4.0 * norms[RB] * (size + chain.vertex[i, ZN] + chain.vertex[i + 1, ZN] + 1.0)
+        if largest < 2.0 ** (53.0 + grain):  # false where a grain is not known
+            new.vertex[v, G] = 0.0
+            new.vertex[v, NEXT_GRAIN] = grain
 
 
 @section
@@ -352,9 +426,15 @@ def _new_bounds(chain: Chain, new: Chain, i: int, v: int, key: float, delta: flo
         new.vertex[v, ETA2] = ca * chain.vertex[i, ETA2] + cb * chain.vertex[i + 1, ETA2] + rounding
         new.vertex[v, ETAI] = ca * chain.vertex[i, ETAI] + cb * chain.vertex[i + 1, ETAI] + rounding
         moved = delta
+    if delta == 0.0:
+        new.vertex[v, ETA2] = 0.0
+        new.vertex[v, ETAI] = 0.0
     new.vertex[v, S2] = moved * reach
     new.vertex[v, SI] = moved * reach
     new.vertex[v, XR] = own + 4.0 * UNIT * size
+    if delta == 0.0 and own == 0.0 and _is_sum(tb, -ta, tb - ta) and _is_product(key, tb - ta, key * (tb - ta)):
+        if _is_sum(ta, key * (tb - ta), new.t[v]):
+            new.vertex[v, XR] = 0.0
     new.vertex[v, DX] = new.vertex[v, XR] + moved * length
     new.vertex[v, ZN] = zn
     new.vertex[v, WEIGHT] = 1.0
@@ -388,6 +468,8 @@ def refine(
     offset: Ints,
     stack: Ints,
     group_key: Floats,
+    group_delta: Floats,
+    norms: Floats,
     root: Ints,
     pattern: Words,
 ) -> None:
@@ -397,7 +479,8 @@ def refine(
     ----------
     chain, new : Chain
         Old and refined. ``new.z_next`` has the rows of old vertices in place; its other arrays are filled here.
-    stack, group_key : scratch, longer than twice the largest number of breakpoints in an interval
+    stack, group_key, group_delta : scratch, longer than twice the largest number of breakpoints in an interval
+    norms : norm table of the next layer
     root, pattern : (V',), (V', words)
         For each sub-cell, by its left vertex: the old cell (by its left vertex) and the packed signs. `pattern` may
         have no rows.
@@ -435,6 +518,7 @@ def refine(
             if g != last:
                 last = g
                 group_key[g] = c.key[r]
+                group_delta[g] = c.delta[r]
                 new.label[v] = cut.label0 + c.plane[r]
                 new.linked[v] = True
                 root[v] = i
@@ -459,10 +543,24 @@ def refine(
                     new.z_next[v, q] = cut.bias[q]
                 new.vertex[v, G] = 0.0
                 new.vertex[v, NH] = 1.0
+                known = not np.isnan(chain.vertex[i, GRAIN] + chain.vertex[i + 1, GRAIN])
+                new.vertex[v, NEXT_GRAIN] = norms[GRAIN_W] if known and group_delta[mid] == 0.0 else np.nan
             else:
-                _refine_row(chain, new, cut, c, i, group_key, lo, mid, hi, n_groups, base)
+                _refine_row(chain, new, cut, c, i, group_key, group_delta, norms, lo, mid, hi, n_groups, base)
             stack[2 * depth] = lo
             stack[2 * depth + 1] = mid
             stack[2 * depth + 2] = mid
             stack[2 * depth + 3] = hi
             depth += 2
+
+
+@loop
+def find_grain(chain: Chain) -> None:
+    """Where the rows of the next layer need no rounding, the coarsest grain that they have."""
+    for v in range(chain.t.shape[0]):
+        if np.isnan(chain.vertex[v, NEXT_GRAIN]):
+            continue
+        grain = 0.0
+        for q in range(chain.z_next.shape[1]):
+            grain = min(grain, _grain(chain.z_next[v, q]))
+        chain.vertex[v, NEXT_GRAIN] = grain

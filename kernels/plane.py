@@ -15,6 +15,8 @@ from .bounds import (
     ERR,
     ETA2,
     ETAI,
+    GRAIN,
+    NEXT_GRAIN,
     NH,
     OWN2,
     OWNI,
@@ -197,6 +199,8 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Words
     t[v, OWNI] = min(own * reach_i, move_i)
     t[v, OWNX] = min(own * length, move_x)
     t[v, WEIGHT] = 1.0
+    t[v, GRAIN] = np.nan
+    t[v, NEXT_GRAIN] = np.nan
     unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, t[v, ERR], scratch, asked)
     if unproven > 0:
         state[ASKED_HALF] = h

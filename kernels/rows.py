@@ -13,6 +13,10 @@ from .bounds import (
     ERR,
     ETA2,
     ETAI,
+    GAMMA,
+    GRAIN,
+    GRAIN_W,
+    NEXT_GRAIN,
     NH,
     RB,
     RBF,
@@ -122,11 +126,12 @@ def put_signs(mesh: Signed, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -
 
 
 @loop
-def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, gamma: float, out: Floats) -> None:
+def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, norms: Floats, out: Floats) -> None:
     """Activations of the first n rows, with G and NH for the product that follows."""
     width = cut.start.shape[0] - 1
     for v in range(n):
         total = 1.0
+        mesh.vertex[v, NEXT_GRAIN] = np.nan
         if cut.is_relu:
             for i in range(width):
                 on = (mesh.positive[v, i >> 6] >> np.uint64(i & 63)) & np.uint64(1)
@@ -146,10 +151,16 @@ def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, gamma: float, out
         ):
             mesh.vertex[v, NH] = 1.0
             mesh.vertex[v, G] = 0.0
+            if mesh.vertex[v, GRAIN] <= 0.0:
+                mesh.vertex[v, NEXT_GRAIN] = norms[GRAIN_W]
         else:
             nh = np.sqrt(total) * SLACK
             mesh.vertex[v, NH] = nh
-            mesh.vertex[v, G] = gamma * nh + TINY
+            mesh.vertex[v, G] = norms[GAMMA] * nh + TINY
+            grain = norms[GRAIN_W] + min(mesh.vertex[v, GRAIN], 0.0)
+            if cut.is_relu and norms[RB] * nh < 2.0 ** (53.0 + grain):  # every partial sum is a float; false for NaN
+                mesh.vertex[v, G] = 0.0
+                mesh.vertex[v, NEXT_GRAIN] = grain
 
 
 @loop
@@ -170,6 +181,7 @@ def advance(mesh: Signed, cut: Cut, n_vertices: int, lipschitz: float, norms: Fl
         b[ERR] = (b[ETAI] + b[SI]) * SLACK
         if g == 0.0:  # the row is the bias, exactly
             b[ERR] = 0.0
+        b[GRAIN] = b[NEXT_GRAIN]
         b[ZN] = (norms[SW] * b[NH] + norms[BN]) * SLACK + b[ETA2]
 
 

@@ -14,7 +14,7 @@ from linear_regions.kernels.mesh import Cut
 from .budget import Budget
 from .domain.chart import INNER_CORNER, UPPER_END, LineChart
 from .plane import make_cut, start_bounds
-from .program import Program, Step
+from .program import Program, Step, lowest_exponent
 from .settle import Settler
 
 Floats = NDArray[np.float64]
@@ -68,10 +68,12 @@ def start_stretch(program: Program, charts: list[LineChart]) -> Stretch:
     chain.vertex[:, bounds.WEIGHT] = weight
     if steps:
         x = np.concatenate([c.inputs for c in charts])
-        np.matmul(x, steps[0].weight_t, out=chain.z)
-        chain.z[:] += steps[0].bias * weight[:, None]
         error = np.concatenate([c.inputs_error for c in charts])
-        start_bounds(chain.vertex, steps[0], x, error, np.zeros(len(x)))
+        with np.errstate(all="ignore"):
+            np.matmul(x, steps[0].weight_t, out=chain.z)
+            chain.z[:] += steps[0].bias * weight[:, None]
+            start_bounds(chain.vertex, steps[0], x, error, np.zeros(len(x)))
+            start_grain(chain.vertex, steps[0], x, error)
     segment: Ints = np.cumsum(chain.linked) - chain.linked
     return Stretch(chain, segment, [])
 
@@ -97,7 +99,8 @@ class Line:
         """Take a stretch through all steps."""
         outcome = Refined()
         for number in range(len(self.program.steps)):
-            stretch = self.advance(stretch, number, outcome)
+            with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
+                stretch = self.advance(stretch, number, outcome)
             # corners are not counted: they cut a cell only where a hyperplane passes through them
             self.budget.spend(
                 number, int(np.count_nonzero(stretch.chain.linked & (stretch.chain.label > INNER_CORNER)))
@@ -123,7 +126,7 @@ class Line:
         new = empty_chain(total, 0)._replace(z_next=np.empty((total, len(cut.bias))))
         if following is not None:
             h = np.empty((n, len(cut.start) - 1))
-            rows.activate(chain, cut, n, step.activation.lipschitz, following.norms[bounds.GAMMA], h)
+            rows.activate(chain, cut, n, step.activation.lipschitz, following.norms, h)
             values = h @ following.weight_t
             values += following.bias * chain.vertex[:, bounds.WEIGHT, None]
             new.z_next[offset] = values
@@ -138,10 +141,13 @@ class Line:
             offset,
             np.empty(4 * largest + 64, np.int64),
             np.empty(largest + 2),
+            np.empty(largest + 2),
+            np.empty(0) if following is None else following.norms,
             root,
             pattern,
         )
         if following is not None:
+            line.find_grain(new)
             advance_bounds(new, cut, step, following)
         patterns = [p[root] for p in stretch.patterns] + [pattern]
         return Stretch(new._replace(z=new.z_next, z_next=np.empty((total, 0))), stretch.segment[root], patterns)
@@ -231,6 +237,17 @@ class Line:
             same[first:last] = ties
 
 
+def start_grain(vertex: Floats, step: Step, x: Floats, error: Floats) -> None:
+    """Find the first rows that float64 holds without rounding."""
+    norms = step.norms
+    fine = np.minimum(norms[bounds.GRAIN_W], 0.0) + np.minimum([lowest_exponent(row) for row in x], 0.0)
+    size = norms[bounds.RB] * np.sqrt(1 + np.sum(x * x, axis=1)) * bounds.SLACK
+    exact = (error == 0) & (size < 2.0 ** (53 + fine))
+    vertex[exact, bounds.GRAIN] = fine[exact]
+    for column in (bounds.ETA2, bounds.ETAI, bounds.S2, bounds.SI, bounds.ERR):
+        vertex[exact, column] = 0.0
+
+
 def advance_bounds(chain: line.Chain, cut: Cut, step: Step, following: Step) -> None:
     """Error bounds for the next step's rows; a row without rounding error is an exact one (see `refine`)."""
     v, norms = chain.vertex, following.norms
@@ -242,5 +259,6 @@ def advance_bounds(chain: line.Chain, cut: Cut, step: Step, following: Step) -> 
     v[:, bounds.ETAI] = (norms[bounds.RW] * eh + norms[bounds.RB] * g) * bounds.SLACK
     v[:, bounds.S2] = norms[bounds.SW] * sh * bounds.SLACK
     v[:, bounds.SI] = norms[bounds.RW] * sh * bounds.SLACK
+    v[:, bounds.GRAIN] = v[:, bounds.NEXT_GRAIN]
     v[:, bounds.ERR] = np.where(g == 0.0, 0.0, (v[:, bounds.ETAI] + v[:, bounds.SI]) * bounds.SLACK)
     v[:, bounds.ZN] = (norms[bounds.SW] * v[:, bounds.NH] + norms[bounds.BN]) * bounds.SLACK + v[:, bounds.ETA2]

@@ -134,9 +134,10 @@ class Plane:
         mesh = arena.mesh(block.width, len(cut.bias), words, used=v, signed=v)
         if following is not None:
             h = arena.rows("h", block.width)[:v]
-            rows.activate(mesh, cut, v, step.activation.lipschitz, following.norms[bounds.GAMMA], h)
-            np.matmul(h, following.weight_t, out=mesh.z_next[:v])
-            mesh.z_next[:v] += following.bias
+            rows.activate(mesh, cut, v, step.activation.lipschitz, following.norms, h)
+            with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
+                np.matmul(h, following.weight_t, out=mesh.z_next[:v])
+                mesh.z_next[:v] += following.bias
         state = np.zeros(meshes.STATE_ENTRIES, np.int64)
         state[: meshes.CURSOR] = block.used
         if m:
@@ -260,9 +261,10 @@ def start_block(program: Program, chart: PlaneChart) -> Block:
     mesh.vertex[:n, bounds.DX] = chart.error
     mesh.vertex[:n, bounds.WEIGHT] = 1.0
     if steps:
-        np.matmul(chart.inputs, steps[0].weight_t, out=mesh.z[:n])
-        mesh.z[:n] += steps[0].bias
-        start_bounds(mesh.vertex[:n], steps[0], chart.inputs, chart.inputs_error, chart.stretch * chart.error)
+        with np.errstate(all="ignore"):
+            np.matmul(chart.inputs, steps[0].weight_t, out=mesh.z[:n])
+            mesh.z[:n] += steps[0].bias
+            start_bounds(mesh.vertex[:n], steps[0], chart.inputs, chart.inputs_error, chart.stretch * chart.error)
     nothing = np.empty(0, np.int32)
     return Block(arena, n, n, 1, width, [], Seam(2 * e + 1, nothing, nothing))
 
@@ -278,3 +280,4 @@ def start_bounds(vertex: Floats, step: Step, inputs: Floats, evaluation: Floats,
     vertex[:, bounds.SI] = norms[bounds.RW] * displacement
     vertex[:, bounds.ERR] = (vertex[:, bounds.ETAI] + vertex[:, bounds.SI]) * bounds.SLACK
     vertex[:, bounds.ZN] = norms[bounds.SW] * size + norms[bounds.BN]
+    vertex[:, bounds.GRAIN] = np.nan

@@ -48,8 +48,15 @@ def spectral_bound(matrix: Floats) -> float:
     return min(size, float(np.sqrt(_symmetric_norm(gram, _SQUARINGS) + error)) * (1 + 1e-9))
 
 
+def lowest_exponent(values: Floats) -> float:
+    """The largest g for which all values are multiples of 2^g; infinite for zeros."""
+    mantissa, exponent = np.frexp(values[values != 0])
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    return float((np.log2((whole & -whole).astype(np.float64)) + exponent - 53).min(initial=np.inf))
+
+
 def _norms(weight: Floats, bias: Floats) -> Floats:
-    """RW, RB, SW, RBF, GAMMA, BN of kernels.bounds."""
+    """RW, RB, SW, RBF, GAMMA, BN, GRAIN_W of kernels.bounds."""
     rows = np.sum(weight * weight, axis=1)
     rows_b = rows + bias * bias
     n = weight.shape[1] + 4
@@ -62,7 +69,8 @@ def _norms(weight: Floats, bias: Floats) -> Floats:
         n * unit / (1 - n * unit),
         np.sqrt(np.sum(bias * bias)),
     ]
-    return np.array(values) * (1 + 1e-9)
+    grain = min(lowest_exponent(weight), lowest_exponent(bias), 0.0)
+    return np.append(np.array(values) * (1 + 1e-9), grain)
 
 
 @dataclass(frozen=True)
@@ -111,16 +119,19 @@ class Program:
 def _scaled(matrix: Floats, rows: Ints, columns: Ints | None) -> tuple[Floats, NDArray[np.bool_]]:
     """The matrix times 2^(columns - rows), and which rows came through exactly."""
     shift = -rows[:, None] if columns is None else columns[None, :] - rows[:, None]
-    with np.errstate(over="ignore", under="ignore"):
-        scaled = np.ldexp(matrix, shift)
-        exact = np.all((np.ldexp(scaled, -shift) == matrix) & np.isfinite(scaled), axis=1)
+    scaled = np.ldexp(matrix, shift)
+    exact = np.all((np.ldexp(scaled, -shift) == matrix) & np.isfinite(scaled), axis=1)
     return scaled, exact
 
 
 def _exponents(affine: Affine) -> Ints:
-    size = np.sqrt(np.sum(affine.weight * affine.weight, axis=1) + affine.bias * affine.bias)
-    usable = (size > 0) & np.isfinite(size)
-    return np.where(usable, np.frexp(np.where(usable, size, 1.0))[1], 0).astype(np.int64)
+    rows = np.column_stack([affine.weight, affine.bias])
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    safe = np.where(largest > 0, largest, 1.0)
+    shrunk = np.ldexp(rows, -np.frexp(safe)[1])  # entries below one, so that squares stay finite
+    norm = np.sqrt(np.sum(shrunk * shrunk, axis=1))
+    exponent = np.frexp(safe[:, 0])[1] + np.frexp(norm)[1]
+    return np.where(largest[:, 0] > 0, exponent, 0).astype(np.int64)
 
 
 def _step(affine: Affine, units: Activation | None, label0: int, before: Ints | None, scale: bool) -> tuple[Step, bool]:
@@ -136,8 +147,7 @@ def _step(affine: Affine, units: Activation | None, label0: int, before: Ints | 
     low, _ = _scaled(activation.intercept_low[:, None], exponent[owner], None)
     exact = bool(weight_exact.all() and bias_exact.all() and threshold_exact.all() and intercept_exact.all())
     threshold = np.ascontiguousarray(threshold[:, 0])
-    with np.errstate(over="ignore", invalid="ignore"):
-        norms = _norms(weight, bias[:, 0])
+    norms = _norms(weight, bias[:, 0])
     step = Step(
         affine=affine,
         activation=activation,
@@ -186,8 +196,9 @@ def compile_network(network: Network) -> Program:
     kept = network.__dict__.get("_program")
     if isinstance(kept, Program):
         return kept
-    program, exact = _build(network, scale=True)
-    if not exact:
-        program, _ = _build(network, scale=False)
+    with np.errstate(all="ignore"):  # what overflows or vanishes makes bounds infinite or the scaling inexact
+        program, exact = _build(network, scale=True)
+        if not exact:
+            program, _ = _build(network, scale=False)
     network.__dict__["_program"] = program
     return program

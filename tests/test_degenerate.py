@@ -204,6 +204,21 @@ def test_huge_and_tiny_weights(scale: float) -> None:
     agrees(relu_net([rows[:, :1], second, np.ones((1, 2))], [rows[:, 1] * scale, [-1, 0.5], [0]]), cube(1))
 
 
+@pytest.mark.parametrize("row", [(5e-324, 0.0, 0.0), (5e-324, -1.5e-323, 5e-324), (1e-320, 3e-322, -1e-321)])
+def test_products_that_vanish_in_float64(row: tuple[float, ...]) -> None:
+    """Every product with a coordinate rounds to a multiple of 5e-324, or to zero, and the line is still there."""
+    agrees(arrangement([row]), box([-0.375, -0.25], [0.375, 0.25]))
+    agrees(arrangement([row[1:]]), box([-0.375], [0.375]))
+    assert len(enumerated(arrangement([(5e-324, 0.0, 0.0)]), lr.Box([-0.375, -0.25], [0.375, 0.25]))) == 2
+
+
+def test_a_concurrence_of_tiny_lines_in_a_net_that_cannot_be_scaled() -> None:
+    lines = np.array([[3, 0, -1], [0, 7, -1], [3, -7, 0]]) * 2.0**-565
+    layers = relu_net([lines[:, :2], [[1, 1, 1], [5e-324, 0, 0]], [[1, 1]]], [lines[:, 2], [0, 0], [0]])
+    assert enumerated(layers, SQUARE).per_layer[0] == 6
+    agrees(layers, cube(2))
+
+
 def test_products_that_overflow_float64() -> None:
     """Weights of 1e200 in three layers: values reach 1e600, and every cell is still found."""
     rng = np.random.default_rng(1)

@@ -220,15 +220,21 @@ def test_kernel_parts_copy_whole_cells() -> None:
     assert all(sorted(a) == sorted(b.tolist()) for a, b in zip(whole, cells, strict=True))
 
 
-def corners_of(block: Block) -> list[list[list[float]]]:
+def cycles_of(block: Block) -> list[list[int]]:
+    """The half-edges of each cell."""
     mesh, found = block.mesh(), []
     for h in mesh.first[: block.n_cells].tolist():
         cycle = [h]
         while mesh.after[cycle[-1]] != h:
             assert mesh.before[mesh.after[cycle[-1]]] == cycle[-1]
             cycle.append(int(mesh.after[cycle[-1]]))
-        found.append(mesh.x[mesh.origin[cycle]].tolist())
+        found.append(cycle)
     return found
+
+
+def corners_of(block: Block) -> list[list[list[float]]]:
+    mesh = block.mesh()
+    return [mesh.x[mesh.origin[cycle]].tolist() for cycle in cycles_of(block)]
 
 
 # The line
@@ -307,11 +313,11 @@ def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Cas
     block = start_block(program, domain.plane_chart())
     for number in range(len(program.steps)):
         mesh = block.mesh()
-        half, cell = np.empty(block.n_vertices, np.int32), np.empty(block.n_vertices, np.int32)
-        plane.corners(mesh, block.n_cells, half, cell)
+        corner = {int(mesh.origin[h]): (h, c) for c, cycle in enumerate(cycles_of(block)) for h in cycle}
         for v in range(0, block.n_vertices, 1 + block.n_vertices // 60):
-            words = [p[cell[v]] for p in block.patterns]
-            labels = (int(mesh.label[half[v] >> 1]), int(mesh.label[mesh.before[half[v]] >> 1]))
+            half, cell = corner[v]
+            words = [p[cell] for p in block.patterns]
+            labels = (int(mesh.label[half >> 1]), int(mesh.label[mesh.before[half] >> 1]))
             *numerators, weight = settler.exact.vertex(labels, words)
             point = [Fraction(int(x), int(weight)) for x in numerators]
             b = mesh.vertex[v]

@@ -1,0 +1,121 @@
+"""What is measured: seeded networks and domains, built when asked for, with their numbers of cells."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import linear_regions as lr
+from linear_regions.data import load_demo
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from known_nets import he_net, torch_net
+
+Problem = tuple[lr.Network, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A named problem: `build()` gives the network and the domain (for lines: the list of domains)."""
+
+    name: str
+    dimension: int
+    width: int
+    depth: int
+    cells: int
+    make: Callable[[], Problem]
+    needs: str = "numpy"
+
+    @property
+    def group(self) -> str:
+        return f"dimension {self.dimension}, width {self.width}, depth {self.depth}"
+
+    def build(self) -> Problem:
+        return self.make()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def relu_network(layers: Sequence[Any]) -> lr.Network:
+    return lr.Network.from_arrays([weight for weight, _, _ in layers], [bias for _, bias, _ in layers])
+
+
+def square(center: float = 0.0, half: float = 1.0) -> lr.Box:
+    return lr.Box([center - half] * 2, [center + half] * 2)
+
+
+@cache
+def demo_network(epoch: int) -> lr.Network:
+    case = load_demo(epoch)
+    return lr.Network.from_arrays(case.weights, case.biases)
+
+
+def demo_lines(epoch: int) -> list[lr.Line]:
+    """The lines through the origin and each stored example."""
+    return [lr.Line(np.zeros(image.size), image) for image in load_demo(epoch).examples]
+
+
+def zigzags(width: int, depth: int, seed: int = 0) -> lr.Network:
+    """Compositions of random zigzags of [0, 1], one per hidden layer, after x -> (x + 1) / 2.
+
+    Each zigzag goes up and down `width` times between heights near 0 and 1, so pieces multiply by nearly `width` per
+    layer. The pieces of He-normal nets only add up: on a segment they have about one per neuron.
+    """
+    random = np.random.default_rng(seed)
+    weights, biases = [], []
+    row, shift = np.array([[0.5]]), np.array([0.5])  # of the affine map that leads to the next layer
+    for _ in range(depth):
+        knots = np.arange(width) / width
+        knots[1:] += random.uniform(-0.25, 0.25, width - 1) / width
+        weights.append(np.repeat(row, width, axis=0))
+        biases.append(shift - knots)
+        low = random.uniform(0, 0.05, width + 1)
+        heights = np.where(np.arange(width + 1) % 2, 1 - low, low)
+        slopes = np.diff(heights) / np.diff(knots, append=1.0)
+        row, shift = np.diff(slopes, prepend=0.0)[None], heights[:1]
+    return lr.Network.from_arrays([*weights, row], [*biases, shift])
+
+
+def _demo_plane(epoch: int) -> Problem:
+    return demo_network(epoch), lr.Slice.through(load_demo(epoch).images_012)
+
+
+def _he(*widths: int) -> Case:
+    name = f"he(2; {', '.join(map(str, widths))})"
+    cells = {(128,) * 3: 62_946, (256,) * 2: 114_697, (128,) * 6: 218_482}[widths]
+    return Case(name, 2, widths[0], len(widths), cells, lambda: (relu_network(he_net(2, *widths)), square()))
+
+
+def _torch(*widths: int, cells: int) -> Case:
+    name = "-".join(map(str, (2, *widths, 1)))
+    return Case(
+        name, 2, widths[0], len(widths), cells, lambda: (relu_network(torch_net(2, *widths, 1)), square()), "torch"
+    )
+
+
+SMALL = _torch(32, 32, 32, cells=1180)
+SIX_LAYERS = _he(*[128] * 6)
+PLANE = [
+    _torch(64, 64, 64, cells=6668),
+    Case("MNIST 784-64-64-64-10, plane, epoch 0", 2, 64, 3, 8190, lambda: _demo_plane(0)),
+    Case("MNIST 784-64-64-64-10, plane, epoch 20", 2, 64, 3, 9387, lambda: _demo_plane(20)),
+    _he(*[128] * 3),
+    _he(*[256] * 2),
+    SIX_LAYERS,
+]
+DEEP = Case(
+    "he(2; 64 twenty times), box of side 1/16", 2, 64, 20, 1597,
+    lambda: (relu_network(he_net(2, *[64] * 20)), square(0.25, 1 / 32)),
+)  # fmt: skip
+ZIGZAGS = Case(
+    "four zigzags of width 32, segment", 1, 32, 4, 911_595, lambda: (zigzags(32, 4), lr.Segment([-1.0], [1.0]))
+)
+LINES = Case("MNIST 784-64-64-64-10, 100 lines, epoch 20", 1, 64, 3, 19_139, lambda: (demo_network(20), demo_lines(20)))
+CASES = {case.name: case for case in [SMALL, *PLANE, DEEP, ZIGZAGS, LINES]}
