@@ -12,10 +12,11 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 import linear_regions as lr
 
+BLAS = ThreadpoolController()  # finding the libraries takes milliseconds
 ROWS = 4096  # a product over fewer rows at a time stays in the cache, which is the fastest way
 
 
@@ -70,7 +71,7 @@ def products(network: lr.Network, domain: Any) -> Callable[[], None]:
     out = [np.empty((len(rows), weight_t.shape[1])) for _, rows, weight_t in jobs]
 
     def run() -> None:
-        with threadpool_limits(limits=1, user_api="blas"):
+        with BLAS.limit(limits=1, user_api="blas"):
             for (n_vertices, rows, weight_t), result in zip(jobs, out, strict=True):
                 for first in range(0, n_vertices, ROWS):
                     n = min(ROWS, n_vertices - first)
@@ -85,7 +86,7 @@ def first_product(network: lr.Network, lines: Sequence[lr.Line]) -> Callable[[],
     weight_t = np.ascontiguousarray(network.layers[0].affine.weight.T)
 
     def run() -> None:
-        with threadpool_limits(limits=1, user_api="blas"):
+        with BLAS.limit(limits=1, user_api="blas"):
             np.matmul(ends, weight_t)
 
     return run

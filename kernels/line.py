@@ -372,7 +372,7 @@ def _refine_row(
         kink = norms[GRAIN_W] + min(chain.vertex[i, GRAIN], chain.vertex[i + 1, GRAIN], 0.0) + keys
         grain = min(rows, kink) + weights
         largest = 4.0 * norms[RB] * (size + chain.vertex[i, ZN] + chain.vertex[i + 1, ZN] + 1.0)
-        if largest < 2.0 ** (53.0 + grain):  # false where a grain is not known
+        if grain > -900.0 and largest < 2.0 ** (53.0 + grain):  # false where a grain is not known
             new.vertex[v, G] = 0.0
             new.vertex[v, NEXT_GRAIN] = grain
 

@@ -156,9 +156,11 @@ def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, norms: Floats, ou
         else:
             nh = np.sqrt(total) * SLACK
             mesh.vertex[v, NH] = nh
-            mesh.vertex[v, G] = norms[GAMMA] * nh + TINY
+            mesh.vertex[v, G] = norms[GAMMA] * nh
             grain = norms[GRAIN_W] + min(mesh.vertex[v, GRAIN], 0.0)
-            if cut.is_relu and norms[RB] * nh < 2.0 ** (53.0 + grain):  # every partial sum is a float; false for NaN
+            if (
+                cut.is_relu and grain > -900.0 and norms[RB] * nh < 2.0 ** (53.0 + grain)
+            ):  # every partial sum is a float; false for NaN
                 mesh.vertex[v, G] = 0.0
                 mesh.vertex[v, NEXT_GRAIN] = grain
 
@@ -174,8 +176,9 @@ def advance(mesh: Signed, cut: Cut, n_vertices: int, lipschitz: float, norms: Fl
         eh = lipschitz * b[ETA2] + rounding
         sh = lipschitz * b[S2]
         g = b[G]
-        b[ETA2] = (norms[SW] * eh + norms[RBF] * g) * SLACK
-        b[ETAI] = (norms[RW] * eh + norms[RB] * g) * SLACK
+        underflow = TINY if g > 0.0 else 0.0
+        b[ETA2] = (norms[SW] * eh + norms[RBF] * g) * SLACK + underflow
+        b[ETAI] = (norms[RW] * eh + norms[RB] * g) * SLACK + underflow
         b[S2] = norms[SW] * sh * SLACK
         b[SI] = norms[RW] * sh * SLACK
         b[ERR] = (b[ETAI] + b[SI]) * SLACK

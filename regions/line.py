@@ -242,7 +242,7 @@ def start_grain(vertex: Floats, step: Step, x: Floats, error: Floats) -> None:
     norms = step.norms
     fine = np.minimum(norms[bounds.GRAIN_W], 0.0) + np.minimum([lowest_exponent(row) for row in x], 0.0)
     size = norms[bounds.RB] * np.sqrt(1 + np.sum(x * x, axis=1)) * bounds.SLACK
-    exact = (error == 0) & (size < 2.0 ** (53 + fine))
+    exact = (error == 0) & (fine > -900) & (size < 2.0 ** (53 + fine))
     vertex[exact, bounds.GRAIN] = fine[exact]
     for column in (bounds.ETA2, bounds.ETAI, bounds.S2, bounds.SI, bounds.ERR):
         vertex[exact, column] = 0.0
@@ -255,8 +255,9 @@ def advance_bounds(chain: line.Chain, cut: Cut, step: Step, following: Step) -> 
     eh = step.activation.lipschitz * v[:, bounds.ETA2] + rounding
     sh = step.activation.lipschitz * v[:, bounds.S2]
     g = v[:, bounds.G]
-    v[:, bounds.ETA2] = (norms[bounds.SW] * eh + norms[bounds.RBF] * g) * bounds.SLACK
-    v[:, bounds.ETAI] = (norms[bounds.RW] * eh + norms[bounds.RB] * g) * bounds.SLACK
+    underflow = np.where(g > 0, bounds.TINY, 0.0)
+    v[:, bounds.ETA2] = (norms[bounds.SW] * eh + norms[bounds.RBF] * g) * bounds.SLACK + underflow
+    v[:, bounds.ETAI] = (norms[bounds.RW] * eh + norms[bounds.RB] * g) * bounds.SLACK + underflow
     v[:, bounds.S2] = norms[bounds.SW] * sh * bounds.SLACK
     v[:, bounds.SI] = norms[bounds.RW] * sh * bounds.SLACK
     v[:, bounds.GRAIN] = v[:, bounds.NEXT_GRAIN]

@@ -273,9 +273,9 @@ def start_bounds(vertex: Floats, step: Step, inputs: Floats, evaluation: Floats,
     """Error bounds of the first rows, for inputs with the given evaluation errors and displacements."""
     norms = step.norms
     size = np.sqrt(1 + np.sum(inputs * inputs, axis=1)) * bounds.SLACK
-    rounding = norms[bounds.GAMMA] * size + bounds.TINY
-    vertex[:, bounds.ETA2] = norms[bounds.RBF] * rounding + norms[bounds.SW] * evaluation
-    vertex[:, bounds.ETAI] = norms[bounds.RB] * rounding + norms[bounds.RW] * evaluation
+    rounding = norms[bounds.GAMMA] * size
+    vertex[:, bounds.ETA2] = norms[bounds.RBF] * rounding + norms[bounds.SW] * evaluation + bounds.TINY
+    vertex[:, bounds.ETAI] = norms[bounds.RB] * rounding + norms[bounds.RW] * evaluation + bounds.TINY
     vertex[:, bounds.S2] = norms[bounds.SW] * displacement
     vertex[:, bounds.SI] = norms[bounds.RW] * displacement
     vertex[:, bounds.ERR] = (vertex[:, bounds.ETAI] + vertex[:, bounds.SI]) * bounds.SLACK

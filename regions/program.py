@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _SQUARINGS = 3
+_LARGEST_SHIFT = 400
 
 
 def _frobenius(matrix: Floats) -> float:
@@ -131,7 +132,8 @@ def _exponents(affine: Affine) -> Ints:
     shrunk = np.ldexp(rows, -np.frexp(safe)[1])  # entries below one, so that squares stay finite
     norm = np.sqrt(np.sum(shrunk * shrunk, axis=1))
     exponent = np.frexp(safe[:, 0])[1] + np.frexp(norm)[1]
-    return np.where(largest[:, 0] > 0, exponent, 0).astype(np.int64)
+    # clipped: the next layer's columns take the power back and must stay normal numbers too
+    return np.clip(np.where(largest[:, 0] > 0, exponent, 0), -_LARGEST_SHIFT, _LARGEST_SHIFT).astype(np.int64)
 
 
 def _step(affine: Affine, units: Activation | None, label0: int, before: Ints | None, scale: bool) -> tuple[Step, bool]:

@@ -68,7 +68,7 @@ def test_central_points_cut_a_line_in_two() -> None:
 # Constructions
 
 
-@pytest.mark.parametrize("times", [*range(1, 14), *(pytest.param(k, marks=pytest.mark.slow) for k in range(14, 21))])
+@pytest.mark.parametrize("times", range(1, 21))
 def test_telgarsky_on_a_segment_has_every_dyadic_breakpoint(times: int) -> None:
     r = enumerated(telgarsky(times), lr.Box([0], [1]))
     assert r.per_layer.tolist() == [2**k for k in range(1, times + 1)]

@@ -321,7 +321,7 @@ def test_telgarskys_breakpoints_are_dyadic() -> None:
 
 
 def broken(regions: lr.Regions, **changes: Any) -> lr.Regions:
-    return replace(regions, geometry=replace(regions.geometry, **changes))
+    return replace(regions, coarse=replace(regions.geometry, **changes))
 
 
 def test_check_finds_damage() -> None:
