@@ -13,7 +13,7 @@ from linear_regions.kernels.mesh import Cut
 
 from .budget import Budget
 from .domain.chart import INNER_CORNER, UPPER_END, LineChart
-from .plane import make_cut, start_bounds
+from .plane import make_cuts, start_bounds
 from .program import Program, Step, lowest_exponent
 from .settle import Settler
 
@@ -93,7 +93,7 @@ class Line:
         self.program = program
         self.settlers = settlers
         self.budget = budget
-        self.cuts = [make_cut(a, b) for a, b in zip(program.steps, [*program.steps[1:], None], strict=True)]
+        self.cuts = make_cuts(program)
 
     def run(self, stretch: Stretch) -> tuple[Stretch, Refined]:
         """Take a stretch through all steps."""

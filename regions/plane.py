@@ -39,6 +39,12 @@ def make_cut(step: Step, following: Step | None) -> meshes.Cut:
     )
 
 
+def make_cuts(program: Program) -> list[meshes.Cut]:
+    """What the kernels need of every step."""
+    following = [*program.steps[1:], None]
+    return [make_cut(step, after) for step, after in zip(program.steps, following, strict=False)]
+
+
 ROOM_BYTES = 1 << 28  # rows that room is made for at once
 
 
@@ -59,7 +65,7 @@ class Plane:
         self.settler = settler
         self.keep = keep
         self.budget = budget
-        self.cuts = [make_cut(a, b) for a, b in zip(program.steps, [*program.steps[1:], None], strict=True)]
+        self.cuts = make_cuts(program)
 
     def enumerate(self, chart: PlaneChart, workers: Workers | None = None) -> Outcome:
         """All cells of a polygon."""
