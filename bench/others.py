@@ -15,6 +15,8 @@ import numpy as np
 
 import linear_regions as lr
 
+MANY = 100_000  # cells that take the others so long that one run has to do
+
 Layers = list[tuple[Any, Any]]
 
 

@@ -18,7 +18,7 @@ import linear_regions as lr
 from bench_start import start
 from cases import DEEP, LINES, PLANE, SMALL, ZIGZAGS, Case
 from measure import Times, first_product, in_turn, peak_megabytes, products
-from others import OTHERS, load
+from others import MANY, OTHERS, load
 
 
 def print_row(cells: Iterable[object]) -> None:
@@ -85,7 +85,7 @@ def plane_row(case: Case, repeats: int, with_affinitree: bool) -> list[str]:
         share(certificate.double_signs, certificate.signs),
         f"{certificate.exact_signs:,}",
         f"{enumerated.least / two.least:.2f}",
-        compared(enumerated, regioncam, min(repeats, 3), found),
+        compared(enumerated, regioncam, 1 if found > MANY else 3, found),
         compared(enumerated, affinitree, 1, found),
     ]
 

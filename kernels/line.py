@@ -139,16 +139,16 @@ def _place(
             return za / span, 0.0
         residual = max(ea, eb) + 8.0 * UNIT * abs(za) + 4.0 * UNIT * max(zna, znb)
         rise = abs(span) * (1.0 - 4.0 * UNIT) - 2.0 * max(ea, eb)
-        key = za / span
+        key = min(max(za / span, 0.0), 1.0)  # the signs may have been settled against the values
         if not rise > 0.0:
             return key, np.inf
         return key, residual / rise * SLACK + 4.0 * UNIT
     if wa > 0.0:
-        key = -za / zb
+        key = max(-za / zb, 0.0)
         residual = ea + 8.0 * UNIT * (abs(za) + zna) + key * (eb + 4.0 * UNIT * znb)
         rise = abs(zb) * (1.0 - 4.0 * UNIT) - eb
     else:
-        key = zb / za
+        key = min(zb / za, 0.0)
         residual = eb + 8.0 * UNIT * (abs(zb) + znb) - key * (ea + 4.0 * UNIT * zna)
         rise = abs(za) * (1.0 - 4.0 * UNIT) - ea
     if not rise > 0.0:
@@ -421,11 +421,18 @@ def _new_bounds(chain: Chain, new: Chain, i: int, v: int, key: float, delta: flo
     if wa > 0.0 and wb > 0.0:
         new.vertex[v, ETA2] = max(chain.vertex[i, ETA2], chain.vertex[i + 1, ETA2]) + rounding
         new.vertex[v, ETAI] = max(chain.vertex[i, ETAI], chain.vertex[i + 1, ETAI]) + rounding
-        moved = min(delta, 1.0)
+        moved = delta
     else:
         new.vertex[v, ETA2] = ca * chain.vertex[i, ETA2] + cb * chain.vertex[i + 1, ETA2] + rounding
         new.vertex[v, ETAI] = ca * chain.vertex[i, ETAI] + cb * chain.vertex[i + 1, ETAI] + rounding
         moved = delta
+    displaced = 0.0
+    if wa > 0.0 and wb > 0.0:
+        if not moved < 1.0:  # somewhere between the ends, which may be displaced themselves
+            moved = 1.0
+            displaced = chain.vertex[i, DX] + chain.vertex[i + 1, DX]
+            reach = 2.0 * reach + chain.vertex[i, S2] + chain.vertex[i + 1, S2]
+        length += 2.0 * own
     if delta == 0.0:
         new.vertex[v, ETA2] = 0.0
         new.vertex[v, ETAI] = 0.0
@@ -435,7 +442,7 @@ def _new_bounds(chain: Chain, new: Chain, i: int, v: int, key: float, delta: flo
     if delta == 0.0 and own == 0.0 and _is_sum(tb, -ta, tb - ta) and _is_product(key, tb - ta, key * (tb - ta)):
         if _is_sum(ta, key * (tb - ta), new.t[v]):
             new.vertex[v, XR] = 0.0
-    new.vertex[v, DX] = new.vertex[v, XR] + moved * length
+    new.vertex[v, DX] = new.vertex[v, XR] + moved * length + displaced
     new.vertex[v, ZN] = zn
     new.vertex[v, WEIGHT] = 1.0
 
@@ -506,7 +513,7 @@ def refine(
         wb = chain.vertex[i + 1, WEIGHT]
         reach = np.sqrt(distance2(chain.z, i, i + 1))
         if wa > 0.0 and wb > 0.0:
-            reach += chain.vertex[i, ETA2] + chain.vertex[i + 1, ETA2]
+            reach += chain.vertex[i, ETA2] + chain.vertex[i + 1, ETA2] + chain.vertex[i, S2] + chain.vertex[i + 1, S2]
         elif wa > 0.0:
             reach = chain.vertex[i + 1, ZN]
         else:

@@ -229,6 +229,15 @@ def test_products_that_overflow_float64() -> None:
     agrees(tiny, cube(2))
 
 
+def test_a_breakpoint_between_two_where_every_unit_vanishes() -> None:
+    """The rows of its neighbours are exact, their places are not: its own place has their errors at least."""
+    weights = [[[-(2.0**47)], [2.0]], [[2.0**35, 2.0**37]], [[-(2.0**29)]], [[2.0**-25]], [[1.0]]]
+    layers = relu_net(weights, [[0, 0.125], [-2e10], [2.0**31], [-8.0], [0.0]])
+    agrees(layers, box([-1.0], [0.0625]))
+    weights[0] = [[-(2.0**47), 2.0**45], [2.0, -0.5]]
+    agrees(relu_net(weights, [bias for _, bias, _ in layers]), box([-1.0, 0.0], [0.0625, 0.5]))
+
+
 def test_mixed_magnitudes_in_one_row() -> None:
     rows = [[1e300, 1e-300, 0], [1e-300, 1e300, 1], [1, 1e-16, -0.5], [5e-324, 5e-324, -5e-324], [1e308, 1e308, 1e308]]
     agrees(arrangement(rows), cube(2))

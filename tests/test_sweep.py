@@ -27,6 +27,11 @@ def test_small_random_cases(first: int) -> None:
     assert not report(case for case in map(random_case, range(first, first + 50)) if is_small(case))
 
 
+@pytest.mark.parametrize("seed", [20578, 20602])
+def test_cases_that_once_differed(seed: int) -> None:
+    assert not report([random_case(seed)])
+
+
 @pytest.mark.parametrize("first", range(0, 105, 35))
 def test_nets_without_biases(first: int) -> None:
     assert not report(zero_bias_case(seed) for seed in range(first, first + 35))
