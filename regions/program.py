@@ -125,10 +125,9 @@ def _scaled(matrix: Floats, rows: Ints, columns: Ints | None) -> tuple[Floats, N
     return scaled, exact
 
 
-def _exponents(affine: Affine, before: Ints | None) -> Ints:
-    """Powers of two that bring each row, its columns scaled, to a norm near one."""
-    weight = affine.weight if before is None else np.ldexp(affine.weight, before[None, :])
-    rows = np.column_stack([weight, affine.bias])
+def _exponents(affine: Affine) -> Ints:
+    """Powers of two that bring each row, as it was given, to a norm near one."""
+    rows = np.column_stack([affine.weight, affine.bias])
     largest = np.abs(rows).max(axis=1, keepdims=True)
     safe = np.where(largest > 0, largest, 1.0)
     shrunk = np.ldexp(rows, -np.frexp(safe)[1])  # entries below one, so that squares stay finite
@@ -142,7 +141,7 @@ def _exponents(affine: Affine, before: Ints | None) -> Ints:
 def _step(affine: Affine, units: Activation | None, label0: int, before: Ints | None, scale: bool) -> tuple[Step, bool]:
     n = affine.weight.shape[0]
     activation = Activation.uniform(Unit.identity(), n) if units is None else units
-    exponent = _exponents(affine, before) if scale else np.zeros(n, np.int64)
+    exponent = _exponents(affine) if scale else np.zeros(n, np.int64)
     weight, weight_exact = _scaled(affine.weight, exponent, before)
     bias, bias_exact = _scaled(affine.bias[:, None], exponent, None)
     neuron = activation.hyperplane_neuron

@@ -66,7 +66,7 @@ def test_powers_of_two_between_relu_layers_change_nothing(seed: int) -> None:
         bias *= factor
         after /= factor
     before, after = enumerated(layers, SQUARE), enumerated(scaled, SQUARE)
-    assert np.array_equal(before.vertex_coordinates, after.vertex_coordinates)
+    assert np.array_equal(before.per_layer, after.per_layer)
     assert np.array_equal(before.patterns, after.patterns)
     assert before.exact_volumes() == after.exact_volumes()
 
