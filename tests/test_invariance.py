@@ -69,6 +69,10 @@ def test_powers_of_two_between_relu_layers_change_nothing(seed: int) -> None:
     assert np.array_equal(before.per_layer, after.per_layer)
     assert np.array_equal(before.patterns, after.patterns)
     assert before.exact_volumes() == after.exact_volumes()
+    cells = range(len(before))
+    assert [before.exact_vertices(i) for i in cells] == [after.exact_vertices(i) for i in cells]
+    apart = np.linalg.norm(before.vertex_coordinates - after.vertex_coordinates, axis=1)
+    assert (apart <= before.vertex_errors + after.vertex_errors).all()
 
 
 @pytest.mark.parametrize("factors", [(1, 1), (2, -3), (-1, 5), (-10, -7)])
