@@ -166,12 +166,12 @@ def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, norms: Floats, ou
 
 
 @loop
-def advance(mesh: Signed, cut: Cut, n_vertices: int, lipschitz: float, norms: Floats) -> None:
+def advance(vertex: Floats, n_vertices: int, is_relu: bool, lipschitz: float, norms: Floats) -> None:
     """Error bounds of z become those of the next layer's z."""
     for v in range(n_vertices):
-        b = mesh.vertex[v]
+        b = vertex[v]
         rounding = 0.0
-        if not cut.is_relu:
+        if not is_relu:
             rounding = 8.0 * UNIT * b[NH]
         eh = lipschitz * b[ETA2] + rounding
         sh = lipschitz * b[S2]

@@ -27,8 +27,9 @@ from .network import Network
 from .network.cast import as_list
 from .plane import Plane
 from .program import Program, compile_network
-from .settle import Settler
+from .settle import Settler, make_settlers
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
@@ -231,8 +232,7 @@ def _layers(program: Program) -> list[int]:
 
 
 def _plane_engine(program: Program, domain: Domain, keep: bool, max_regions: int | None) -> tuple[Plane, Settler]:
-    chart = domain.plane_chart()
-    settler = Settler(program, chart.chart.origin, chart.chart.basis, chart.facets)
+    (settler,) = make_settlers(program, domain.plane_chart())
     budget = Budget(len(program.steps), _layers(program), max_regions)
     return Plane(program, settler, keep=keep, budget=budget), settler
 
@@ -264,54 +264,64 @@ def _workers(budget: Budget, n_jobs: int, executor: Executor | None, progress: b
 def _lines(network: Network, program: Program, domains: list[Domain], max_regions: int | None) -> list[Regions]:
     """Enumerate along several curves at once, their chains one after the other."""
     charts = [domain.line_chart() for domain in domains]
-    settlers = [Settler(program, c.origin, c.basis, chart.facets) for chart in charts for c in chart.charts]
+    settlers = [settler for chart in charts for settler in make_settlers(program, chart)]
     engine = Line(program, settlers, Budget(len(program.steps), _layers(program), max_regions))
     stretch, outcome = engine.run(start_stretch(program, charts))
     certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
-    first_vertex = np.flatnonzero(stretch.chain.label == LOWER_END)
+    starts = np.flatnonzero(stretch.chain.label == LOWER_END)
+    cells = _cells_of(program, stretch, starts)
+    per_layer = cells.per_step[:, _layers(program)]
     results = []
     first_settler = 0
     for number, (domain, chart) in enumerate(zip(domains, charts, strict=True)):
-        start = int(first_vertex[number])
-        stop = int(first_vertex[number + 1]) if number + 1 < len(domains) else len(stretch.chain.t)
         own = tuple(settlers[first_settler : first_settler + len(chart.charts)])
         first_settler += len(chart.charts)
-        results.append(_line_regions(network, program, domain, own, stretch, slice(start, stop), certificate))
+        part = slice(*cells.offset[number : number + 2])
+        vertices = slice(part.start + number, part.stop + number + 1)
+        geometry = LineComplex(cells.t[vertices], cells.error[vertices], cells.label[vertices])
+        packed = tuple(p[part] for p in cells.patterns)
+        regions = Regions(network, domain, program, own, geometry, packed, per_layer[number], certificate)
+        results.append(regions)
     return results
 
 
-def _line_regions(
-    network: Network,
-    program: Program,
-    domain: Domain,
-    settlers: tuple[Settler, ...],
-    stretch: Stretch,
-    part: slice,
-    certificate: Certificate,
-) -> Regions:
-    """Cut one curve's part out of a refined stretch; corners inside a cell vanish."""
-    patterns = [p[part][:-1] for p in stretch.patterns]
-    cells = part.stop - part.start - 1
-    changed = np.zeros(cells - 1, np.bool_)
-    per_step = np.ones(len(patterns), np.int64)
-    label = stretch.chain.label[part].copy()
-    for number, (step, words) in enumerate(zip(program.steps, patterns, strict=True)):
-        flips = words[1:] ^ words[:-1]
-        new = flips.any(axis=1) & ~changed
-        for corner in np.flatnonzero(new & (label[1:-1] < 0)):  # a corner that a hyperplane happens to pass through
-            label[corner + 1] = step.label0 + _lowest_bit(flips[corner])
+@dataclass(frozen=True)
+class _LineCells:
+    """The cells of several curves, one after the other; corners inside a cell are left out."""
+
+    offset: Ints  # (curves + 1,) cells
+    t: Floats  # (cells + curves,) vertices
+    error: Floats
+    label: NDArray[np.int32]
+    patterns: list[Words]  # (cells, words) for each step
+    per_step: Ints  # (curves, steps)
+
+
+def _cells_of(program: Program, stretch: Stretch, starts: Ints) -> _LineCells:
+    chain = stretch.chain
+    label = chain.label.copy()
+    first = np.zeros(len(label), np.bool_)
+    first[starts] = True
+    inner = chain.linked & ~first  # vertices with an interval on either side
+    changed = first.copy()  # whether a cell starts at the vertex
+    per_step = np.ones((len(starts), len(stretch.patterns)), np.int64)
+    for number, (step, words) in enumerate(zip(program.steps, stretch.patterns, strict=True)):
+        flips = np.zeros_like(words)
+        np.bitwise_xor(words[1:], words[:-1], out=flips[1:])
+        new = flips.any(axis=1) & inner & ~changed
+        for corner in np.flatnonzero(new & (label < 0)):  # a corner that a hyperplane happens to pass through
+            label[corner] = step.label0 + _lowest_bit(flips[corner])
         changed |= new
-        per_step[number] += np.count_nonzero(changed)
-    kept = np.concatenate([[True], changed])
-    vertices = np.concatenate([kept, [True]])
-    geometry = LineComplex(
-        t=stretch.chain.t[part][vertices],
-        error=stretch.chain.vertex[part, DX][vertices],
+        per_step[:, number] = np.add.reduceat(changed, starts, dtype=np.int64)
+    vertices = changed | ~chain.linked
+    return _LineCells(
+        offset=np.append(np.cumsum(changed)[starts] - 1, np.count_nonzero(changed)),
+        t=chain.t[vertices],
+        error=chain.vertex[vertices, DX],
         label=label[vertices],
+        patterns=[np.ascontiguousarray(p[changed]) for p in stretch.patterns],
+        per_step=per_step,
     )
-    packed = tuple(np.ascontiguousarray(p[kept]) for p in patterns)
-    per_layer = per_step[_layers(program)]
-    return Regions(network, domain, program, settlers, geometry, packed, per_layer, certificate)
 
 
 def _lowest_bit(words: Words) -> int:

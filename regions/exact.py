@@ -18,6 +18,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
+from .domain.chart import AffineChart
 from .network import Activation, Affine, Unit
 from .program import Program
 
@@ -79,23 +80,22 @@ class ExactCells:
     Parameters
     ----------
     program : Program
-    origin, basis : list of Fraction, list of list of Fraction
-        The chart x = origin + basis @ t, (n_0,) and (n_0, d).
+    chart : AffineChart
     facets : list of tuple of Fraction
         Rows (a_1, ..., a_d, c) of the domain's facets a.t + c = 0.
     """
 
-    def __init__(
-        self, program: Program, origin: list[Fraction], basis: list[list[Fraction]], facets: list[tuple[Fraction, ...]]
-    ) -> None:
+    def __init__(self, program: Program, chart: AffineChart, facets: list[tuple[Fraction, ...]]) -> None:
         self.program = program
-        self.d = len(basis[0])
-        self._origin = origin
-        self._basis = basis
-        self.facet_fractions = facets
-        self._facets = [self._integer_row(f) for f in facets]
+        self.chart = chart
+        self.facets = facets
         self._steps: dict[int, _ExactStep] = {}
         self._cache: OrderedDict[tuple[int, bytes], tuple[flint.fmpz_mat, int]] = OrderedDict()
+
+    @property
+    def d(self) -> int:
+        """Dimension of the slice."""
+        return self.chart.dim
 
     @staticmethod
     def _integer_row(row: tuple[Fraction, ...]) -> Row:
@@ -104,7 +104,7 @@ class ExactCells:
 
     @cached_property
     def _chart(self) -> tuple[flint.fmpz_mat, int]:
-        rows = [[*b, o] for b, o in zip(self._basis, self._origin, strict=True)]
+        rows = [[*b, o] for b, o in zip(self.chart.basis, self.chart.origin, strict=True)]
         common = lcm(*(f.denominator for r in rows for f in r))
         return flint.fmpz_mat(len(rows), self.d + 1, [int(f * common) for r in rows for f in r]), common
 
@@ -174,7 +174,7 @@ class ExactCells:
 
     def facet(self, number: int) -> Row:
         """Integer row of a facet of the domain."""
-        return self._facets[number]
+        return self._integer_row(self.facets[number])
 
     def row(self, label: int, words: list[NDArray[np.uint64]]) -> Row:
         """A positive multiple of z - threshold of a hyperplane, or the row of the domain's facet -1 - label."""

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, line, rows
+from linear_regions.kernels import chain as chains
+from linear_regions.kernels.grain import row_grains
 from linear_regions.kernels.mesh import Cut
 
 from .budget import Budget
 from .domain.chart import INNER_CORNER, UPPER_END, LineChart
 from .plane import make_cuts, start_bounds
-from .program import Program, Step, lowest_exponent
+from .program import Program, Step
 from .settle import Settler
 
 Floats = NDArray[np.float64]
@@ -28,7 +30,7 @@ BLOCK_BYTES = 1 << 24
 class Stretch:
     """Consecutive breakpoints that are refined together; `chain.z` holds the rows of the step to come."""
 
-    chain: line.Chain
+    chain: chains.Chain
     segment: Ints  # (V,) which settler knows the interval after each vertex
     patterns: list[Words]  # one (V, words) array per finished step, by left vertex
 
@@ -42,9 +44,9 @@ class Refined:
     exact_signs: int = 0
 
 
-def empty_chain(n: int, width: int) -> line.Chain:
+def empty_chain(n: int, width: int) -> chains.Chain:
     """A chain of n vertices with rows of the given width and no signs yet."""
-    return line.Chain(
+    return chains.Chain(
         positive=np.empty((n, 0), np.uint64),
         negative=np.empty((n, 0), np.uint64),
         z=np.empty((n, width)),
@@ -122,7 +124,7 @@ class Line:
         offset = np.empty(n, np.int64)
         same = np.zeros(len(crossings.plane), np.bool_)
         self.order(chain, cut, crossings, stretch, same, outcome)
-        total = line.number_groups(crossings, same, offset)
+        total = chains.number_groups(crossings, same, offset)
         new = empty_chain(total, 0)._replace(z_next=np.empty((total, len(cut.bias))))
         if following is not None:
             h = np.empty((n, len(cut.start) - 1))
@@ -148,11 +150,11 @@ class Line:
         )
         if following is not None:
             line.find_grain(new)
-            advance_bounds(new, cut, step, following)
+            rows.advance(new.vertex, total, step.is_relu, step.activation.lipschitz, following.norms)
         patterns = [p[root] for p in stretch.patterns] + [pattern]
         return Stretch(new._replace(z=new.z_next, z_next=np.empty((total, 0))), stretch.segment[root], patterns)
 
-    def classify(self, chain: line.Chain, cut: Cut, stretch: Stretch, step: Step, outcome: Refined) -> None:
+    def classify(self, chain: chains.Chain, cut: Cut, stretch: Stretch, step: Step, outcome: Refined) -> None:
         """Prove the signs of all rows."""
         n = len(chain.t)
         room = 256
@@ -176,7 +178,7 @@ class Line:
         rows.put_signs(chain, cut, open_v, open_k, signs)
 
     def settled(
-        self, chain: line.Chain, stretch: Stretch, cell: int, at: int, labels: list[int], outcome: Refined
+        self, chain: chains.Chain, stretch: Stretch, cell: int, at: int, labels: list[int], outcome: Refined
     ) -> list[int]:
         """Certain signs of hyperplanes at the breakpoint `at` of a cell."""
         words = [p[cell] for p in stretch.patterns]
@@ -185,11 +187,11 @@ class Line:
         outcome.exact_signs += n_exact
         return signs
 
-    def crossings(self, chain: line.Chain, cut: Cut, stretch: Stretch, outcome: Refined) -> line.Crossings:
+    def crossings(self, chain: chains.Chain, cut: Cut, stretch: Stretch, outcome: Refined) -> chains.Crossings:
         """All crossings, sorted by key within each interval."""
         offset = np.empty(len(chain.t) + 1, np.int64)
-        count = line.count_crossings(chain, offset)
-        crossings = line.Crossings(
+        count = chains.count_crossings(chain, offset)
+        crossings = chains.Crossings(
             offset=offset,
             plane=np.empty(count, np.int64),
             key=np.empty(count),
@@ -198,15 +200,15 @@ class Line:
             lowest=np.empty(count),
             group=np.empty(count, np.int64),
         )
-        line.find_crossings(chain, cut, crossings)
+        chains.find_crossings(chain, cut, crossings)
         outcome.signs += int(np.sum(np.maximum(np.diff(offset) - 1, 0)))
         return crossings
 
     def order(
         self,
-        chain: line.Chain,
+        chain: chains.Chain,
         cut: Cut,
-        c: line.Crossings,
+        c: chains.Crossings,
         stretch: Stretch,
         same: NDArray[np.bool_],
         outcome: Refined,
@@ -240,26 +242,12 @@ class Line:
 def start_grain(vertex: Floats, step: Step, x: Floats, error: Floats) -> None:
     """Find the first rows that float64 holds without rounding."""
     norms = step.norms
-    fine = np.minimum(norms[bounds.GRAIN_W], 0.0) + np.minimum([lowest_exponent(row) for row in x], 0.0)
     size = norms[bounds.RB] * np.sqrt(1 + np.sum(x * x, axis=1)) * bounds.SLACK
+    coarse = min(norms[bounds.GRAIN_W], 0.0)
+    fine = np.empty(len(x))
+    row_grains(x, np.log2(size) - 54 - coarse, fine)
+    fine += coarse
     exact = (error == 0) & (fine > -900) & (size < 2.0 ** (53 + fine))
     vertex[exact, bounds.GRAIN] = fine[exact]
     for column in (bounds.ETA2, bounds.ETAI, bounds.S2, bounds.SI, bounds.ERR):
         vertex[exact, column] = 0.0
-
-
-def advance_bounds(chain: line.Chain, cut: Cut, step: Step, following: Step) -> None:
-    """Error bounds for the next step's rows; a row without rounding error is an exact one (see `refine`)."""
-    v, norms = chain.vertex, following.norms
-    rounding = 0.0 if step.is_relu else 8.0 * bounds.UNIT * v[:, bounds.NH]
-    eh = step.activation.lipschitz * v[:, bounds.ETA2] + rounding
-    sh = step.activation.lipschitz * v[:, bounds.S2]
-    g = v[:, bounds.G]
-    underflow = np.where(g > 0, bounds.TINY, 0.0)
-    v[:, bounds.ETA2] = (norms[bounds.SW] * eh + norms[bounds.RBF] * g) * bounds.SLACK + underflow
-    v[:, bounds.ETAI] = (norms[bounds.RW] * eh + norms[bounds.RB] * g) * bounds.SLACK + underflow
-    v[:, bounds.S2] = norms[bounds.SW] * sh * bounds.SLACK
-    v[:, bounds.SI] = norms[bounds.RW] * sh * bounds.SLACK
-    v[:, bounds.GRAIN] = v[:, bounds.NEXT_GRAIN]
-    v[:, bounds.ERR] = np.where(g == 0.0, 0.0, (v[:, bounds.ETAI] + v[:, bounds.SI]) * bounds.SLACK)
-    v[:, bounds.ZN] = (norms[bounds.SW] * v[:, bounds.NH] + norms[bounds.BN]) * bounds.SLACK + v[:, bounds.ETA2]

@@ -158,7 +158,7 @@ class Plane:
         else:
             patterns = [*block.patterns, np.empty((c, 0), np.uint64)]
         if following is not None:
-            rows.advance(mesh, cut, v, step.activation.lipschitz, following.norms)
+            rows.advance(mesh.vertex, v, step.is_relu, step.activation.lipschitz, following.norms)
             rows.advance_edges(mesh.edge, e, step.activation.lipschitz, following.norms)
         arena.swap_rows()
         return Block(arena, v, e, c, len(cut.bias), patterns, block.seam)

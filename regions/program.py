@@ -13,6 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.kernels.grain import row_grains
+
 from .network import Activation, Affine, Network, Unit
 
 Floats = NDArray[np.float64]
@@ -49,13 +51,6 @@ def spectral_bound(matrix: Floats) -> float:
     return min(size, float(np.sqrt(_symmetric_norm(gram, _SQUARINGS) + error)) * (1 + 1e-9))
 
 
-def lowest_exponent(values: Floats) -> float:
-    """The largest g for which all values are multiples of 2^g; infinite for zeros."""
-    mantissa, exponent = np.frexp(values[values != 0])
-    whole = (mantissa * 2.0**53).astype(np.int64)
-    return float((np.log2((whole & -whole).astype(np.float64)) + exponent - 53).min(initial=np.inf))
-
-
 def _norms(weight: Floats, bias: Floats) -> Floats:
     """RW, RB, SW, RBF, GAMMA, BN, GRAIN_W of kernels.bounds."""
     rows = np.sum(weight * weight, axis=1)
@@ -70,8 +65,9 @@ def _norms(weight: Floats, bias: Floats) -> Floats:
         n * unit / (1 - n * unit),
         np.sqrt(np.sum(bias * bias)),
     ]
-    grain = min(lowest_exponent(weight), lowest_exponent(bias), 0.0)
-    return np.append(np.array(values) * (1 + 1e-9), grain)
+    grain = np.empty(len(weight))
+    row_grains(np.column_stack([weight, bias]), np.full(len(weight), -np.inf), grain)
+    return np.append(np.array(values) * (1 + 1e-9), grain.min(initial=0.0))
 
 
 @dataclass(frozen=True)

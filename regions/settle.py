@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, double
 
+from .domain.chart import AffineChart, LineChart, PlaneChart
 from .exact import ExactCells, Row
 from .program import Program
 
@@ -87,18 +88,15 @@ class Settler:
     Parameters
     ----------
     program : Program
-    origin, basis : list of Fraction, list of list of Fraction
-        The chart x = origin + basis @ t.
+    chart : AffineChart
+        The map into input space.
     facets : list of tuple of Fraction
         Rows of the domain's facets; label -1 - i is facet i.
     """
 
-    def __init__(
-        self, program: Program, origin: list[Fraction], basis: list[list[Fraction]], facets: list[tuple[Fraction, ...]]
-    ) -> None:
+    def __init__(self, program: Program, chart: AffineChart, facets: list[tuple[Fraction, ...]]) -> None:
         self.program = program
-        self.exact = ExactCells(program, origin, basis, facets)
-        self._chart = (origin, basis)
+        self.exact = ExactCells(program, chart, facets)
         self._cache: OrderedDict[tuple[int, bytes], _Columns] = OrderedDict()
         self._cached = 0
         self._chart_columns: _Columns | None = None
@@ -106,7 +104,7 @@ class Settler:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave locks and caches behind."""
-        return type(self), (self.program, *self._chart, self.exact.facet_fractions)
+        return type(self), (self.program, self.exact.chart, self.exact.facets)
 
     def signs(self, at: Sequence[int], labels: Sequence[int], words: list[Words]) -> tuple[list[int], int]:
         """Signs of the rows `labels` at the vertex where the rows `at` vanish; and how many needed exact arithmetic."""
@@ -200,8 +198,8 @@ class Settler:
 
     def _start(self) -> _Columns:
         if self._chart_columns is None:
-            origin, basis = self._chart
-            rows = [[*b, o] for b, o in zip(basis, origin, strict=True)]
+            chart = self.exact.chart
+            rows = [[*b, o] for b, o in zip(chart.basis, chart.origin, strict=True)]
             high = np.array([[float(f) for f in row] for row in rows])
             low = np.array(
                 [
@@ -212,3 +210,12 @@ class Settler:
             size = float(np.sqrt(np.sum(high**2, axis=0).max()))
             self._chart_columns = _Columns(high, low, size * double.UNIT, 0.0)
         return self._chart_columns
+
+
+def make_settlers(program: Program, chart: PlaneChart | LineChart) -> list[Settler]:
+    """One for each piece of a domain; neighbours on one straight line share theirs."""
+    settlers: list[Settler] = []
+    for piece in chart.charts:
+        known = settlers and settlers[-1].exact.chart is piece
+        settlers.append(settlers[-1] if known else Settler(program, piece, chart.facets))
+    return settlers

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from .certificate import Certificate
 from .complex import Regions
-from .domain import Domain, domain_from_dict
+from .domain import domain_from_dict
 from .errors import InvalidInput, invalid
 from .geometry import Geometry, LineComplex, PlaneComplex
 from .network.files import network_arrays, network_from_arrays, npz_path, read_arrays, write_arrays
-from .program import Program, compile_network
-from .settle import Settler
+from .program import compile_network
+from .settle import make_settlers
 
 FORMAT_KEY = "linear_regions_result"
 FORMAT_VERSION = 1
@@ -36,15 +36,6 @@ _GEOMETRY: dict[int, dict[str, tuple[type, int]]] = {
         "half_edges": (np.int32, 1),
     },
 }
-
-
-def make_settlers(program: Program, domain: Domain) -> tuple[Settler, ...]:
-    """The exact arithmetic of each of a domain's charts."""
-    if domain.dim == 2:
-        plane = domain.plane_chart()
-        return (Settler(program, plane.chart.origin, plane.chart.basis, plane.facets),)
-    line = domain.line_chart()
-    return tuple(Settler(program, c.origin, c.basis, line.facets) for c in line.charts)
 
 
 def save_regions(regions: Regions, path: str | PathLike[str]) -> None:
@@ -121,7 +112,7 @@ def _build(arrays: Arrays) -> Regions:
     )
     per_layer = _array(arrays, "per_layer", np.int64, 1, (len(network.activations),))
     figures = _array(arrays, "certificate", np.int64, 1, (3,)).tolist()
-    settlers = make_settlers(program, domain)
+    settlers = tuple(make_settlers(program, domain.chart()))
     return Regions(network, domain, program, settlers, geometry, patterns, per_layer, Certificate(*figures))
 
 

@@ -17,11 +17,12 @@ from families import random_case
 from known_nets import Case, arrangement, cube, he_net
 from linear_regions.blocks import Arena, Block, Divider, Outcome
 from linear_regions.budget import Budget
-from linear_regions.kernels import bounds, double, line, plane, rows
+from linear_regions.kernels import bounds, double, plane, rows
+from linear_regions.kernels.chain import Chain
 from linear_regions.line import Line, Stretch, empty_chain, start_stretch
 from linear_regions.plane import Plane, make_cut, start_block
 from linear_regions.program import Program, compile_network
-from linear_regions.settle import Settler
+from linear_regions.settle import Settler, make_settlers
 
 Floats = NDArray[np.float64]
 
@@ -108,7 +109,7 @@ def packed(signs: NDArray[np.bool_]) -> NDArray[np.uint64]:
 # Signs
 
 
-def chain_of(values: Floats, error: float) -> line.Chain:
+def chain_of(values: Floats, error: float) -> Chain:
     """Rows with a common error bound, as the kernels take them."""
     n, width = values.shape
     words = (width + 63) // 64
@@ -174,7 +175,7 @@ def test_kernel_lowest_bit() -> None:
 
 def engine(program: Program, domain: Any) -> tuple[Plane, Settler]:
     chart = domain.plane_chart()
-    settler = Settler(program, chart.chart.origin, chart.chart.basis, chart.facets)
+    settler = make_settlers(program, chart)[0]
     layers = [i for i, step in enumerate(program.steps) if step.has_units]
     return Plane(program, settler, keep=True, budget=Budget(len(program.steps), layers, None)), settler
 
@@ -247,7 +248,7 @@ def test_kernel_crossings_are_sorted_and_enclose_the_exact_ones(seed: int) -> No
     lines[10:20] = lines[:10]  # ties
     program = compile_network(to_network(arrangement(lines.tolist())))
     chart = lr.Box([-1], [1]).line_chart()
-    settler = Settler(program, chart.charts[0].origin, chart.charts[0].basis, chart.facets)
+    settler = make_settlers(program, chart)[0]
     solver = Line(program, [settler], Budget(1, [0], None))
     stretch: Stretch = start_stretch(program, [chart])
     chain = stretch.chain._replace(positive=np.empty((2, 1), np.uint64), negative=np.empty((2, 1), np.uint64))
@@ -339,7 +340,7 @@ def test_kernel_rows_and_breakpoints_of_the_line_lie_within_their_bounds(seed: i
         lr.Segment([0.0, 1.0, -1.0], [1.0, 0.25, 0.5]) if seed % 2 else lr.Line([0.0, 1.0, 0.5], [1.0, 0.5, -1.0])
     )
     chart = domain.line_chart()
-    settlers = [Settler(program, c.origin, c.basis, chart.facets) for c in chart.charts]
+    settlers = make_settlers(program, chart)
     layers_ = list(range(len(program.steps)))
     solver = Line(program, settlers, Budget(len(program.steps), layers_, None))
     stretch = start_stretch(program, [chart])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array, read_only
 
-from .chart import INNER_CORNER, LOWER_END, UPPER_END, AffineChart, LineChart, exact
+from .chart import INNER_CORNER, LOWER_END, UPPER_END, AffineChart, LineChart, PieceChart
 from .flat import vector
 from .store import Domain
 
@@ -165,7 +166,7 @@ class Line(_Curve):
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
-        chart = AffineChart(exact(self.point), [[f] for f in exact(self.direction)])
+        chart = AffineChart((self.point, self.basis))
         one, zero = Fraction(1), Fraction(0)
         return LineChart(
             t=np.array([-np.inf, 0.0, np.inf]),
@@ -293,11 +294,6 @@ class Polyline(_Curve):
 def _chain(vertices: Floats) -> LineChart:
     """Pieces between consecutive points, t = i at vertex i."""
     k = len(vertices)
-    rows = [exact(v) for v in vertices]
-    charts = []
-    for i in range(k - 1):
-        step = [b - a for a, b in zip(rows[i], rows[i + 1], strict=True)]
-        charts.append(AffineChart([a - i * s for a, s in zip(rows[i], step, strict=True)], [[s] for s in step]))
     label = np.array([LOWER_END, *range(INNER_CORNER, INNER_CORNER - k + 2, -1), UPPER_END], np.int32)
     order = [0, k - 1, *range(1, k - 1)]
     return LineChart(
@@ -306,6 +302,6 @@ def _chain(vertices: Floats) -> LineChart:
         inputs_error=np.zeros(k),
         weight=np.ones(k),
         label=label,
-        charts=charts,
+        charts=[PieceChart((a, b), i) for i, (a, b) in enumerate(pairwise(vertices))],
         facets=[(Fraction(1), Fraction(-i)) for i in order],
     )

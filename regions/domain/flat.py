@@ -323,7 +323,7 @@ class Slice(Domain):
 
     @property
     def _chart(self) -> AffineChart:
-        return AffineChart(exact(self.origin), [exact(row) for row in self.basis])
+        return AffineChart((self.origin, self.basis))
 
     def plane_chart(self) -> PlaneChart:
         """See `Domain`."""
@@ -394,7 +394,7 @@ def _plane_chart(domain: Domain, corners: list[Point], sides: list[HalfPlane], c
     return PlaneChart(
         corners=corners,
         facets=[(a1, a2, -b) for a1, a2, b in sides],
-        chart=chart,
+        charts=[chart],
         points=points,
         error=error,
         inputs=inputs,

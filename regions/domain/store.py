@@ -81,6 +81,10 @@ class Domain(ABC):
         """What the two-dimensional engine starts from."""
         raise invalid("domain", "be two-dimensional", repr(self))
 
+    def chart(self) -> LineChart | PlaneChart:
+        """What the engine of this dimension starts from."""
+        return self.plane_chart() if self.dim == 2 else self.line_chart()
+
 
 def domain_from_dict(data: Mapping[str, Any]) -> Domain:
     """Build a domain from its `to_dict` form.

@@ -63,7 +63,7 @@ class _ModularNetwork:
 
     def __init__(self, regions: Regions) -> None:
         domain = regions.domain
-        chart = domain.plane_chart().chart if regions.dim == 2 else domain.line_chart().charts[0]
+        chart = domain.chart().charts[0]
         self._columns = [*(list(c) for c in zip(*chart.basis, strict=True)), chart.origin]
         affines = [step.affine for step in regions.program.steps]
         last = output_affine(regions)
