@@ -60,4 +60,5 @@ NORM_ENTRIES = 7
 
 UNIT = 2.0**-53
 TINY = 2.0**-960  # covers underflow in products
+REACH_TINY = 2.0**-240  # covers underflow in sums of second and fourth powers, of up to 2^60 terms
 SLACK = 1.0 + 2.0**-30  # covers the rounding of the bounds themselves

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ._jit import loop, scalar
 from .bounds import ETAI, SLACK, UNIT, WEIGHT, ZN
 from .grain import is_product, is_sum
+from .instructions import count_bits, lowest_bit
 from .mesh import Cut, Floats, Index, Ints, Words
-from .signs import lowest_bit
 
 Flags = NDArray[np.bool_]
 
@@ -53,15 +53,6 @@ def crossing_words(positive: Words, negative: Words, i: int, w: int) -> np.uint6
     return (positive[i, w] & negative[i + 1, w]) | (negative[i, w] & positive[i + 1, w])
 
 
-@scalar
-def _count_bits(word: np.uint64) -> int:
-    n = 0
-    while word:
-        word &= word - np.uint64(1)
-        n += 1
-    return n
-
-
 @loop
 def count_crossings(chain: Chain, offset: Ints) -> int:
     """Fill `offset`; returns the number of crossings."""
@@ -71,7 +62,7 @@ def count_crossings(chain: Chain, offset: Ints) -> int:
         count = 0
         if i + 1 < n and chain.linked[i]:
             for w in range(chain.positive.shape[1]):
-                count += _count_bits(crossing_words(chain.positive, chain.negative, i, w))
+                count += count_bits(crossing_words(chain.positive, chain.negative, i, w))
         offset[i + 1] = offset[i] + count
     return offset[n]
 

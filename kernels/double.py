@@ -7,40 +7,17 @@ Dot2, with room to spare).
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import config, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ._jit import loop, scalar
+from .instructions import fma
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 UNIT = 2.0**-100
-
-
-@intrinsic
-def _compiled_fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """The float nearest to a * b + c."""
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        return builder.fma(*arguments)
-
-    return types.float64(types.float64, types.float64, types.float64), generate
-
-
-def _exact_fma(a: float, b: float, c: float) -> float:
-    """The same where kernels run uncompiled: an intrinsic exists only in compiled code."""
-    return float(Fraction(a) * Fraction(b) + Fraction(c))
-
-
-fma: Any = _exact_fma if config.DISABLE_JIT else _compiled_fma
 
 
 @scalar

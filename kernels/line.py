@@ -29,9 +29,9 @@ from .bounds import (
     G,
 )
 from .chain import Chain, Crossings, crossing_words
+from .combine import blend, distances, subtract
 from .grain import grain, is_product, is_sum
 from .mesh import Cut, Floats, Ints, Words
-from .plane import distance2
 
 
 @scalar
@@ -86,12 +86,10 @@ def _refine_row(
     key_hi = (1.0 if wa > 0.0 and wb > 0.0 else 0.0) if high_is_b else group_key[hi]
     key_mid = group_key[mid]
     ca, cb = _weights(wa, wb, key_lo, key_mid, key_hi, low_is_a, high_is_b)
-    n_next = new.z_next.shape[1]
     v = base + mid
     a = base + lo
     b = base + hi
-    for q in range(n_next):
-        new.z_next[v, q] = ca * new.z_next[a, q] + cb * new.z_next[b, q]
+    blend(new.z_next, v, a, b, ca, cb)
     kinks = 0
     total = 0.0
     for r in range(c.offset[i], c.offset[i + 1]):
@@ -116,8 +114,7 @@ def _refine_row(
         change = cut.bend[k] * ((ca * at_lo + cb * at_hi) - at_mid)
         kinks += 1
         total += change * change
-        for q in range(n_next):
-            new.z_next[v, q] -= change * cut.weight_t[n, q]
+        subtract(new.z_next, v, cut.weight_t, n, change)
     size = ca * new.vertex[a, NH] + cb * new.vertex[b, NH]
     if not cut.is_relu:
         size += np.sqrt(total) * SLACK
@@ -283,7 +280,7 @@ def refine(
             continue
         wa = chain.vertex[i, WEIGHT]
         wb = chain.vertex[i + 1, WEIGHT]
-        reach = np.sqrt(distance2(chain.z, i, i + 1))
+        reach = np.sqrt(distances(chain.z, i, i + 1)[0])
         if wa > 0.0 and wb > 0.0:
             reach += chain.vertex[i, ETA2] + chain.vertex[i + 1, ETA2] + chain.vertex[i, S2] + chain.vertex[i + 1, S2]
         elif wa > 0.0:

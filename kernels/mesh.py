@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import loop, section
+from ._jit import loop, scalar, section
+from .instructions import count_bits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,13 +39,10 @@ ANSWERED = 8
 STATE_ENTRIES = 9
 
 
-# rows of the scratch words: the caller's answers (positive, negative, given), and what the kernel keeps
+# rows of the answers that the caller gives: hyperplanes that are positive, negative, and all that are answered
 POSITIVE = 0
 NEGATIVE = 1
 GIVEN = 2
-CELL = 3
-WANTED = 4
-SCRATCH_ROWS = 5
 
 
 class Mesh(NamedTuple):
@@ -58,6 +56,8 @@ class Mesh(NamedTuple):
     first: Index  # (C,) a half-edge of each cell
     follow: Index  # (C,) next cell in order, -1 at the end
     root: Index  # (C,) the cell at the start of this layer
+    crossing: Words  # (C, words) hyperplanes of this layer that are still to cut the cell
+    pattern: Words  # (C, words) hyperplanes of this layer that are positive on the whole cell
     positive: Words  # (V, words)
     negative: Words  # (V, words)
     z: Floats  # (V, n)
@@ -81,6 +81,15 @@ class Cut(NamedTuple):
     weight_t: Floats  # (n, n_next)
     bias: Floats  # (n_next,)
     label0: int
+
+
+class Scratch(NamedTuple):
+    """What the caller answers, what it is asked, and room for the kernel; m entries for m hyperplanes."""
+
+    answers: Words  # (3, words)
+    asked: Ints  # (m,)
+    unit: Ints  # (m,)
+    change: Floats  # (m,)
 
 
 @section
@@ -109,40 +118,44 @@ def split_edge(mesh: Mesh, state: Ints, h: int, v: int) -> None:
     mesh.before[twin] = new_twin
 
 
+@scalar
+def scan_word(mesh: Mesh, cell: int, w: int) -> int:
+    """Find the hyperplanes of a word with cell vertices strictly on both sides, and those positive on the cell."""
+    above = np.uint64(0)
+    below = np.uint64(0)
+    h0 = mesh.first[cell]
+    h = h0
+    while True:
+        v = mesh.origin[h]
+        above |= mesh.positive[v, w]
+        below |= mesh.negative[v, w]
+        h = mesh.after[h]
+        if h == h0:
+            break
+    mesh.crossing[cell, w] = above & below
+    mesh.pattern[cell, w] = above & ~below
+    return 0
+
+
 @loop
-def expected_cells(mesh: Mesh, n_cells: int) -> int:
-    """How many cells there would be if all hyperplanes that cut a cell crossed each other in it: an upper bound."""
+def open_layer(mesh: Mesh, n_cells: int, n_vertices: int) -> int:
+    """Line the cells up for a new layer and find what cuts them.
+
+    Returns an upper bound of the number of cells to come: as if all hyperplanes that cut a cell crossed each other in
+    it.
+    """
     total = 0
-    for c in range(n_cells):
-        h0 = mesh.first[c]
-        k = 0
-        for w in range(mesh.positive.shape[1]):
-            above = np.uint64(0)
-            below = np.uint64(0)
-            h = h0
-            while True:
-                v = mesh.origin[h]
-                above |= mesh.positive[v, w]
-                below |= mesh.negative[v, w]
-                h = mesh.after[h]
-                if h == h0:
-                    break
-            both = above & below
-            while both:
-                both &= both - np.uint64(1)
-                k += 1
-        total += 1 + k + k * (k - 1) // 2
-    return total
-
-
-@loop
-def restart(mesh: Mesh, n_cells: int, n_vertices: int) -> None:
-    """Line the cells up for a new layer."""
     for c in range(n_cells):
         mesh.follow[c] = c + 1 if c + 1 < n_cells else -1
         mesh.root[c] = c
+        k = 0
+        for w in range(mesh.positive.shape[1]):
+            scan_word(mesh, c, w)
+            k += count_bits(mesh.crossing[c, w])
+        total += 1 + k + k * (k - 1) // 2
     for v in range(n_vertices):
         mesh.owner[v] = -1
+    return total
 
 
 @loop
@@ -160,22 +173,17 @@ def corners(mesh: Mesh, n_cells: int, half: Index, cell: Index) -> None:
 
 
 @loop
-def collect(mesh: Mesh, start: int, n_cells: int, first: Index, root: Index, pattern: Words) -> None:
-    """Cells in their order, each with its half-edge, the cell it came from and the packed signs of the layer."""
-    c = start
+def close_layer(mesh: Mesh, n_cells: int, before: Words, first: Index, pattern: Words) -> None:
+    """Cells in their order, each with its half-edge and its packed signs of this layer after those of earlier ones."""
+    c = 0
+    known = before.shape[1]
     for q in range(n_cells):
-        h0 = mesh.first[c]
-        first[q] = h0
-        root[q] = mesh.root[c]
-        for w in range(pattern.shape[1]):
-            above = np.uint64(0)
-            h = h0
-            while True:
-                above |= mesh.positive[mesh.origin[h], w]
-                h = mesh.after[h]
-                if h == h0:
-                    break
-            pattern[q, w] = above
+        first[q] = mesh.first[c]
+        root = mesh.root[c]
+        for w in range(known):
+            pattern[q, w] = before[root, w]
+        for w in range(mesh.pattern.shape[1]):
+            pattern[q, known + w] = mesh.pattern[c, w]
         c = mesh.follow[c]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import loop, scalar, section
+from ._jit import loop, section
 from .bounds import (
     ALPHA,
     DX,
@@ -21,6 +21,7 @@ from .bounds import (
     OWN2,
     OWNI,
     OWNX,
+    REACH_TINY,
     S2,
     SI,
     SIGMA2,
@@ -33,6 +34,8 @@ from .bounds import (
     ZN,
     G,
 )  # fmt: skip
+from .combine import blend, distances, subtract_kinks
+from .instructions import lowest_bit
 from .mesh import (
     ANSWERED,
     ASKED_HALF,
@@ -46,43 +49,18 @@ from .mesh import (
     N_VERTICES,
     NEED_ROOM,
     NEED_SIGNS,
-    WANTED,
     Cut,
-    Floats,
     Ints,
     Mesh,
-    Words,
+    Scratch,
+    scan_word,
     split_edge,
 )  # fmt: skip
-from .signs import cutting_plane, lowest_bit, new_signs, none_positive, set_word, sign_at, vanishes, wanted_planes
-
-
-@scalar
-def distance2(z: Floats, a: int, b: int) -> float:
-    """|z[b] - z[a]|^2, summed in eight strands."""
-    n = z.shape[1]
-    s0 = 0.0
-    s1 = 0.0
-    s2 = 0.0
-    s3 = 0.0
-    m = n - n % 4
-    for i in range(0, m, 4):
-        d0 = z[b, i] - z[a, i]
-        d1 = z[b, i + 1] - z[a, i + 1]
-        d2 = z[b, i + 2] - z[a, i + 2]
-        d3 = z[b, i + 3] - z[a, i + 3]
-        s0 += d0 * d0
-        s1 += d1 * d1
-        s2 += d2 * d2
-        s3 += d3 * d3
-    for i in range(m, n):
-        d0 = z[b, i] - z[a, i]
-        s0 += d0 * d0
-    return (s0 + s1) + (s2 + s3)
+from .signs import first_crossing, new_signs, none_positive, set_zeros, sign_at, vanishes
 
 
 @section
-def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float) -> None:
+def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float, scratch: Scratch) -> None:
     """Row of the next layer at v: interpolate between the ends, subtract what each unit that bends in between adds.
 
     A bend at the threshold of hyperplane k contributes bend[k] * max(z - threshold, 0) to its unit.
@@ -97,8 +75,6 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float)
         mesh.vertex[v, G] = 0.0
         mesh.vertex[v, NH] = 1.0
         return
-    for i in range(n_next):
-        row[v, i] = ca * row[a, i] + cb * row[b, i]
     kinks = 0
     total = 0.0
     for w in range(mesh.positive.shape[1]):
@@ -117,10 +93,11 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float)
             if mesh.positive[v, w] & mask:
                 c -= mesh.z[v, i] - cut.threshold[k]
             c *= cut.bend[k]
-            kinks += 1
             total += c * c
-            for q in range(n_next):
-                row[v, q] -= c * cut.weight_t[i, q]
+            scratch.unit[kinks] = i
+            scratch.change[kinks] = c
+            kinks += 1
+    subtract_kinks(row, v, a, b, ca, cb, cut.weight_t, scratch.unit, scratch.change, kinks)
     # The partial sums belong to vectors whose entries lie between the interpolated activations and those at v. The
     # interpolated ones of a ReLU are the larger ones, as it is convex.
     size = max(mesh.vertex[a, NH], mesh.vertex[b, NH])
@@ -131,7 +108,7 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float)
 
 
 @section
-def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Words, asked: Ints) -> int:
+def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Scratch) -> int:
     """Make the vertex where hyperplane j crosses an edge; DONE, or NEED_SIGNS with nothing changed."""
     a = mesh.origin[h]
     b = mesh.origin[h ^ 1]
@@ -155,18 +132,11 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Words
     s_2 = max(t[a, S2], t[b, S2])
     s_x = max(t[a, DX], t[b, DX])
     zn = max(t[a, ZN], t[b, ZN])
-    wanted_planes(mesh.origin, mesh.after, mesh.positive, mesh.negative, h, scratch)
-    last_layer = mesh.z_next.shape[1] == 0
-    reach_i = 0.0
-    for w in range(scratch.shape[1]):
-        wanted = scratch[WANTED, w]
-        while wanted:
-            q = cut.neuron[w * 64 + lowest_bit(wanted)]
-            wanted &= wanted - np.uint64(1)
-            reach_i = max(reach_i, abs(mesh.z[b, q] - mesh.z[a, q]))
-            mesh.z[v, q] = ca * mesh.z[a, q] + cb * mesh.z[b, q]
-    reach_i = (reach_i + 2.0 * (eta + s_i)) * SLACK
-    reach = 0.0 if last_layer else (np.sqrt(distance2(mesh.z, a, b)) + 2.0 * (eta_2 + s_2)) * SLACK
+    square, fourth = distances(mesh.z, a, b)
+    blend(mesh.z, v, a, b, ca, cb)
+    # the fourth root bounds the largest entry, more closely than the 2-norm does
+    reach_i = (np.sqrt(np.sqrt(fourth)) + 2.0 * (eta + s_i)) * SLACK + REACH_TINY
+    reach = (np.sqrt(square) + 2.0 * (eta_2 + s_2)) * SLACK + REACH_TINY
     dx = mesh.x[b, 0] - mesh.x[a, 0]
     dy = mesh.x[b, 1] - mesh.x[a, 1]
     length = (np.sqrt(dx * dx + dy * dy) + 2.0 * s_x) * SLACK
@@ -201,7 +171,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Words
     t[v, WEIGHT] = 1.0
     t[v, GRAIN] = np.nan
     t[v, NEXT_GRAIN] = np.nan
-    unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, t[v, ERR], scratch, asked)
+    unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, t[v, ERR], scratch)
     if unproven > 0:
         state[ASKED_HALF] = h
         state[ASKED_PLANE] = j
@@ -209,16 +179,11 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Words
         state[ANSWERED] = 0
         return NEED_SIGNS
     state[ANSWERED] = 0
-    if not last_layer:
-        for q in range(mesh.z.shape[1]):
-            mesh.z[v, q] = ca * mesh.z[a, q] + cb * mesh.z[b, q]
     mesh.owner[v] = cut.label0 + j
-    for w in range(scratch.shape[1]):
-        zero = scratch[WANTED, w] & ~(mesh.positive[v, w] | mesh.negative[v, w])
-        set_word(zero, w, mesh.z, mesh.vertex, cut.neuron, cut.threshold, v)
+    set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.neuron, cut.threshold, v)
     mesh.x[v, 0] = ca * mesh.x[a, 0] + cb * mesh.x[b, 0]
     mesh.x[v, 1] = ca * mesh.x[a, 1] + cb * mesh.x[b, 1]
-    next_row(mesh, cut, a, b, v, ca, cb)
+    next_row(mesh, cut, a, b, v, ca, cb, scratch)
     split_edge(mesh, state, h, v)
     state[N_VERTICES] = v + 1
     return DONE
@@ -267,7 +232,7 @@ def split_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, ha: int, hb
 
 
 @section
-def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, scratch: Words, asked: Ints) -> int:
+def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, scratch: Scratch) -> int:
     """Cut a cell by hyperplane j: DONE, NEED_SIGNS or BROKEN."""
     h0 = mesh.first[cell]
     ha = -1
@@ -281,7 +246,7 @@ def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, scratch: Word
         if sa == 0:
             zero = h
         elif sa * sb < 0:
-            status = new_vertex(mesh, cut, state, h, j, scratch, asked)
+            status = new_vertex(mesh, cut, state, h, j, scratch)
             if status != DONE:
                 return status
             zero = mesh.after[h]
@@ -299,30 +264,45 @@ def cut_cell(mesh: Mesh, cut: Cut, state: Ints, cell: int, j: int, scratch: Word
     if hb < 0:
         return BROKEN
     split_cell(mesh, cut, state, cell, j, ha, hb)
+    find_crossings(mesh, cell, state[N_CELLS] - 1, j)
     return DONE
 
 
+@section
+def find_crossings(mesh: Mesh, below: int, above: int, j: int) -> None:
+    """After a cell was cut by hyperplane j: what is still to cut its two parts, and where they are positive."""
+    j_bit = np.uint64(1) << np.uint64(j & 63)
+    mesh.crossing[below, j >> 6] &= ~j_bit
+    for w in range(mesh.crossing.shape[1]):
+        mesh.crossing[above, w] = 0
+        mesh.pattern[above, w] = mesh.pattern[below, w]
+        if mesh.crossing[below, w]:
+            scan_word(mesh, below, w)
+            scan_word(mesh, above, w)
+    mesh.pattern[above, j >> 6] |= j_bit
+
+
 @loop
-def split_cells(mesh: Mesh, cut: Cut, state: Ints, scratch: Words, asked: Ints) -> int:
+def split_cells(mesh: Mesh, cut: Cut, state: Ints, scratch: Scratch) -> int:
     """Cut cells from state[CURSOR] on by every hyperplane of the layer that crosses them.
 
-    Returns DONE, NEED_ROOM (enlarge the arrays and call again), NEED_SIGNS (put the exact signs of the `asked`
-    hyperplanes at the crossing of state[ASKED_HALF] with state[ASKED_PLANE] into `scratch` and call again) or BROKEN
-    (a proven sign contradicts convexity: cannot happen).
+    Returns DONE, NEED_ROOM (enlarge the arrays and call again), NEED_SIGNS (put the exact signs of the hyperplanes in
+    scratch.asked at the crossing of state[ASKED_HALF] with state[ASKED_PLANE] into scratch.answers and call again) or
+    BROKEN (a proven sign contradicts convexity: cannot happen).
     """
     while state[CURSOR] >= 0:
+        cell = state[CURSOR]
+        j = first_crossing(mesh.crossing, cell)
+        if j < 0:
+            state[CURSOR] = mesh.follow[cell]
+            continue
         if (
             state[N_VERTICES] + 2 > mesh.x.shape[0]
             or state[N_EDGES] + 3 > mesh.label.shape[0]
             or state[N_CELLS] + 1 > mesh.first.shape[0]
         ):
             return NEED_ROOM
-        cell = state[CURSOR]
-        j = cutting_plane(mesh, cell, scratch)
-        if j < 0:
-            state[CURSOR] = mesh.follow[cell]
-            continue
-        status = cut_cell(mesh, cut, state, cell, j, scratch, asked)
+        status = cut_cell(mesh, cut, state, cell, j, scratch)
         if status != DONE:
             return status
     return DONE

@@ -126,22 +126,30 @@ def put_signs(mesh: Signed, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -
 
 
 @loop
-def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, norms: Floats, out: Floats) -> None:
-    """Activations of the first n rows, with G and NH for the product that follows."""
-    width = cut.start.shape[0] - 1
+def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, norms: Floats, columns: Ints, out: Floats) -> None:
+    """Activations of the first n rows, with G and NH for the product that follows.
+
+    Only those in `columns` are written, (n, len(columns) + 1); the others must be zero at all of these vertices. The
+    last column is what the bias is multiplied by.
+    """
+    last = columns.shape[0]
     for v in range(n):
         total = 1.0
         mesh.vertex[v, NEXT_GRAIN] = np.nan
+        out[v, last] = mesh.vertex[v, WEIGHT]
         if cut.is_relu:
-            for i in range(width):
-                on = (mesh.positive[v, i >> 6] >> np.uint64(i & 63)) & np.uint64(1)
-                h = mesh.z[v, i] * np.float64(on)
-                out[v, i] = h
+            for q in range(last):
+                i = columns[q]
+                h = 0.0
+                if (mesh.positive[v, i >> 6] >> np.uint64(i & 63)) & np.uint64(1):
+                    h = mesh.z[v, i]
+                out[v, q] = h
                 total += h * h
         else:
-            for i in range(width):
+            for q in range(last):
+                i = columns[q]
                 h = unit_value(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut, v, i)
-                out[v, i] = h
+                out[v, q] = h
                 size = 2.0 * lipschitz * abs(mesh.z[v, i]) + abs(h)  # bounds |slope z| + |intercept|
                 total += size * size
         if (

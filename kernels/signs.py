@@ -12,7 +12,8 @@ import numpy as np
 
 from ._jit import scalar, section
 from .bounds import ETA2, ETAI, WEIGHT
-from .mesh import ANSWERED, CELL, GIVEN, N_SIGNS, NEGATIVE, POSITIVE, WANTED, Cut, Floats, Index, Ints, Mesh, Words
+from .instructions import lowest_bit
+from .mesh import ANSWERED, GIVEN, N_SIGNS, NEGATIVE, POSITIVE, Cut, Floats, Ints, Mesh, Scratch, Words
 
 
 @scalar
@@ -26,68 +27,12 @@ def sign_at(positive: Words, negative: Words, v: int, k: int) -> np.int64:
 
 
 @scalar
-def lowest_bit(word: np.uint64) -> int:
-    """Place of the lowest one of a word that has one."""
-    n = 0
-    x = word
-    if x & np.uint64(0xFFFFFFFF) == 0:
-        n += 32
-        x >>= np.uint64(32)
-    if x & np.uint64(0xFFFF) == 0:
-        n += 16
-        x >>= np.uint64(16)
-    if x & np.uint64(0xFF) == 0:
-        n += 8
-        x >>= np.uint64(8)
-    if x & np.uint64(0xF) == 0:
-        n += 4
-        x >>= np.uint64(4)
-    if x & np.uint64(0x3) == 0:
-        n += 2
-        x >>= np.uint64(2)
-    if x & np.uint64(0x1) == 0:
-        n += 1
-    return n
-
-
-@section
-def cutting_plane(mesh: Mesh, cell: int, scratch: Words) -> int:
-    """The lowest hyperplane with vertices strictly on both sides, or -1; all of them as bits in scratch[CELL]."""
-    h0 = mesh.first[cell]
-    lowest = -1
-    for w in range(mesh.positive.shape[1]):
-        above = np.uint64(0)
-        below = np.uint64(0)
-        h = h0
-        while True:
-            v = mesh.origin[h]
-            above |= mesh.positive[v, w]
-            below |= mesh.negative[v, w]
-            h = mesh.after[h]
-            if h == h0:
-                break
-        scratch[CELL, w] = above & below
-        if lowest < 0 and above & below:
-            lowest = w * 64 + lowest_bit(above & below)
-    return lowest
-
-
-@scalar
-def wanted_planes(origin: Index, after: Index, positive: Words, negative: Words, h: int, scratch: Words) -> None:
-    """Hyperplanes that can meet a vertex on an edge, in scratch[WANTED]: they cut the cell on either side."""
-    twin = h ^ 1
-    for w in range(positive.shape[1]):
-        above = np.uint64(0)
-        below = np.uint64(0)
-        g = twin
-        while True:
-            v = origin[g]
-            above |= positive[v, w]
-            below |= negative[v, w]
-            g = after[g]
-            if g == twin:
-                break
-        scratch[WANTED, w] = scratch[CELL, w] | (above & below)
+def first_crossing(crossing: Words, cell: int) -> int:
+    """The lowest hyperplane that is still to cut a cell, or -1."""
+    for w in range(crossing.shape[1]):
+        if crossing[cell, w]:
+            return w * 64 + lowest_bit(crossing[cell, w])
+    return -1
 
 
 @scalar
@@ -174,8 +119,7 @@ def new_signs(
     ca: float,
     cb: float,
     err: float,
-    scratch: Words,
-    asked: Ints,
+    scratch: Scratch,
 ) -> int:
     """Signs of every hyperplane at the new vertex v on the edge (a, b); returns how many are not proven."""
     unproven = 0
@@ -196,9 +140,9 @@ def new_signs(
             k = w * 64 + bit
             i = cut.neuron[k]
             value = (ca * mesh.z[a, i] + cb * mesh.z[b, i]) - cut.threshold[k]
-            if state[ANSWERED] and (scratch[GIVEN, w] & mask):
-                above |= scratch[POSITIVE, w] & mask
-                below |= scratch[NEGATIVE, w] & mask
+            if state[ANSWERED] and (scratch.answers[GIVEN, w] & mask):
+                above |= scratch.answers[POSITIVE, w] & mask
+                below |= scratch.answers[NEGATIVE, w] & mask
             elif value > err:
                 above |= mask
                 state[N_SIGNS] += 1
@@ -206,7 +150,7 @@ def new_signs(
                 below |= mask
                 state[N_SIGNS] += 1
             else:
-                asked[unproven] = k
+                scratch.asked[unproven] = k
                 unproven += 1
         mesh.positive[v, w] = above
         mesh.negative[v, w] = below

@@ -8,6 +8,7 @@ into the same pieces, which is how they are joined: by position along the edge, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -46,48 +47,65 @@ class Arena:
         "vertex": ("vertex", np.float64, (VERTEX_COLUMNS,)),
     }
 
+    _ROWS: dict[str, tuple[str, type]] = {
+        "z": ("vertex", np.float64),
+        "z_next": ("vertex", np.float64),
+        "h": ("vertex", np.float64),
+        "positive": ("vertex", np.uint64),
+        "negative": ("vertex", np.uint64),
+        "crossing": ("cell", np.uint64),
+        "pattern": ("cell", np.uint64),
+    }
+
     def __init__(self) -> None:
         self._room = {"half": 0, "edge": 0, "cell": 0, "vertex": 0}
         self._arrays: dict[str, NDArray[Any]] = {
             name: np.empty((0, *shape), dtype) for name, (_, dtype, shape) in self._SHAPES.items()
         }
-        self._rows: dict[str, NDArray[Any]] = {
-            "z": np.empty(0), "z_next": np.empty(0), "h": np.empty(0),
-            "positive": np.empty(0, np.uint64), "negative": np.empty(0, np.uint64),
-        }  # fmt: skip
+        self._rows: dict[str, NDArray[Any]] = {name: np.empty(0, dtype) for name, (_, dtype) in self._ROWS.items()}
 
     def reserve(self, vertices: int, edges: int, cells: int, used: tuple[int, int, int] = (0, 0, 0)) -> None:
         """Make room; the first `used` vertices, edges and cells keep their data."""
         wanted = {"vertex": vertices, "edge": edges, "half": 2 * edges, "cell": cells}
         kept = {"vertex": used[0], "edge": used[1], "half": 2 * used[1], "cell": used[2]}
+        grown = {kind: max(size, 2 * (3 * self._room[kind] // 4)) for kind, size in wanted.items()}
         for name, (kind, dtype, shape) in self._SHAPES.items():
             if wanted[kind] > self._room[kind]:
-                grown: NDArray[Any] = np.empty((wanted[kind], *shape), dtype)
-                grown[: kept[kind]] = self._arrays[name][: kept[kind]]
-                self._arrays[name] = grown
+                array: NDArray[Any] = np.empty((grown[kind], *shape), dtype)
+                array[: kept[kind]] = self._arrays[name][: kept[kind]]
+                self._arrays[name] = array
         for kind, size in wanted.items():
-            self._room[kind] = max(self._room[kind], size)
+            if size > self._room[kind]:
+                self._room[kind] = grown[kind]
 
     def rows(self, name: str, width: int, used: int = 0) -> NDArray[Any]:
-        """The named row buffer as (room for vertices, width); the first `used` rows keep their data."""
-        size = self._room["vertex"] * width
+        """The named row buffer as (room, width); the first `used` rows keep their data."""
+        room = self._room[self._ROWS[name][0]]
+        size = room * width
         buffer = self._rows[name]
         if size > len(buffer):
-            grown = np.empty(size, buffer.dtype)
+            grown = np.empty(max(size, 3 * len(buffer) // 2), buffer.dtype)
             grown[: used * width] = buffer[: used * width]
             self._rows[name] = buffer = grown
-        return buffer[:size].reshape(self._room["vertex"], width)
+        return buffer[:size].reshape(room, width)
 
-    def mesh(self, width: int, width_next: int, words: int, used: int = 0, used_next: int = 0, signed: int = 0) -> Mesh:
-        """The block's arrays; so many rows of z, of the next layer and of the signs keep their data."""
-        a = self._arrays
-        return Mesh(
-            origin=a["origin"], after=a["after"], before=a["before"], label=a["label"], edge=a["edge"],
-            first=a["first"], follow=a["follow"], root=a["root"],
-            positive=self.rows("positive", words, signed), negative=self.rows("negative", words, signed),
-            z=self.rows("z", width, used), z_next=self.rows("z_next", width_next, used_next),
-            x=a["x"], owner=a["owner"], vertex=a["vertex"],
-        )  # fmt: skip
+    def mesh(
+        self, widths: tuple[int, int, int], used: tuple[int, int, int] = (0, 0, 0), fresh: Sequence[str] = ()
+    ) -> Mesh:
+        """The block's arrays, for rows of z and of the next layer and for words of signs of these widths.
+
+        The rows of the first `used` vertices and cells keep their data, except in the `fresh` buffers.
+        """
+        width, width_next, words = widths
+        kept = {"vertex": used[0], "cell": used[2]}
+        rows = {
+            name: self.rows(name, n, 0 if name in fresh else kept[self._ROWS[name][0]])
+            for name, n in (
+                ("z", width), ("z_next", width_next), ("positive", words), ("negative", words),
+                ("crossing", words), ("pattern", words),
+            )
+        }  # fmt: skip
+        return Mesh(**rows, **{name: array for name, array in self._arrays.items() if name in Mesh._fields})
 
     @property
     def size(self) -> int:
@@ -160,7 +178,7 @@ class Block:
     n_edges: int
     n_cells: int
     width: int  # entries of a row: neurons of the step to come
-    patterns: list[Words]  # one (n_cells, words) array per finished step
+    pattern: Words  # (n_cells, words of all finished steps)
     seam: Seam
 
     @property
@@ -170,7 +188,7 @@ class Block:
 
     def mesh(self) -> Mesh:
         """The arrays, as the next step finds them."""
-        return self.arena.mesh(self.width, 0, 0, used=self.n_vertices)
+        return self.arena.mesh((self.width, 0, 0), self.used)
 
 
 @dataclass
@@ -188,7 +206,7 @@ class Outcome:
     label: Index = field(default_factory=lambda: np.empty(0, np.int32))
     cell_offsets: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
     half_edges: Index = field(default_factory=lambda: np.empty(0, np.int32))
-    patterns: list[Words] = field(default_factory=list)
+    pattern: Words = field(default_factory=lambda: np.empty((0, 0), np.uint64))
     start: Ints = field(
         default_factory=lambda: np.empty(0, np.int64)
     )  # where the vertices that the block began with are
@@ -225,12 +243,12 @@ class Divider:
             v, e = kernels.number_part(mesh, first, last, *maps, self._source, self._source_vertex)
             source, source_vertex = self._source[:e].copy(), self._source_vertex[:v].copy()
             arena.reserve(v, e, last - first)
-            part = arena.mesh(block.width, 0, 0)
+            part = arena.mesh((block.width, 0, 0))
             kernels.copy_part(mesh, first, last, *maps, source, source_vertex, part)
         half = np.arange(2 * e, dtype=np.int32)
         outer = half[part.after[: 2 * e] == half]
-        patterns = [p[first:last] for p in block.patterns]
-        return Block(arena, v, e, last - first, block.width, patterns, Seam(outer, source, source_vertex))
+        seam = Seam(outer, source, source_vertex)
+        return Block(arena, v, e, last - first, block.width, block.pattern[first:last], seam)
 
 
 def refined(block: Block, outcome: Outcome) -> Outcome:
@@ -245,7 +263,7 @@ def refined(block: Block, outcome: Outcome) -> Outcome:
     outcome.error = mesh.vertex[:v, DX].copy()
     outcome.ends = mesh.origin[: 2 * e].reshape(e, 2).copy()
     outcome.label = mesh.label[:e].copy()
-    outcome.patterns = block.patterns
+    outcome.pattern = block.pattern
     outcome.start = np.arange(len(block.seam.source_vertex))
     outcome.ring_offsets, outcome.ring_edges = _rings(mesh, block.seam.outer)
     return outcome
@@ -287,7 +305,7 @@ def joined(block: Block, seams: list[Seam], outcomes: list[Outcome], outcome: Ou
     outcome.x, outcome.error = whole.x[: used[0]], whole.error[: used[0]]
     outcome.ends, outcome.label = whole.ends[: used[1]], whole.label[: used[1]]
     outcome.cell_offsets, outcome.half_edges = whole.cell_offsets, whole.half_edges
-    outcome.patterns = [np.concatenate(p) for p in zip(*(o.patterns for o in outcomes), strict=True)]
+    outcome.pattern = np.concatenate([o.pattern for o in outcomes])
     outcome.start = vertex_of[: len(block.seam.source_vertex)].astype(np.int64)
     outcome.ring_offsets, outcome.ring_edges = _rings_of_rings(block, ring_of, rings[: used[4]])
     return outcome

@@ -141,7 +141,8 @@ def enumerate_regions(
     )
     certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
     per_layer = outcome.per_step[_layers(program)]
-    return Regions(network, domain, program, (settler,), geometry, tuple(outcome.patterns), per_layer, certificate)
+    packed = tuple(np.ascontiguousarray(words) for words in program.words(outcome.pattern))
+    return Regions(network, domain, program, (settler,), geometry, packed, per_layer, certificate)
 
 
 @overload

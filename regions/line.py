@@ -127,10 +127,10 @@ class Line:
         total = chains.number_groups(crossings, same, offset)
         new = empty_chain(total, 0)._replace(z_next=np.empty((total, len(cut.bias))))
         if following is not None:
-            h = np.empty((n, len(cut.start) - 1))
-            rows.activate(chain, cut, n, step.activation.lipschitz, following.norms, h)
-            values = h @ following.weight_t
-            values += following.bias * chain.vertex[:, bounds.WEIGHT, None]
+            columns = np.arange(len(cut.start) - 1)
+            h = np.empty((n, len(columns) + 1))
+            rows.activate(chain, cut, n, step.activation.lipschitz, following.norms, columns, h)
+            values = h @ following.matrix
             new.z_next[offset] = values
         largest = int(np.diff(offset, append=total).max(initial=1))
         root = np.empty(total, np.int64)

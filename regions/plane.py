@@ -127,41 +127,46 @@ class Plane:
         step = self.program.steps[number]
         following = self.program.steps[number + 1] if number + 1 < len(self.program.steps) else None
         cut = self.cuts[number]
-        v, e, c = block.used
-        m = len(cut.neuron)
-        words = (m + 63) // 64
+        used = block.used
+        v, e, c = used
         arena = block.arena
-        mesh = arena.mesh(block.width, 0, words, used=v)
+        widths = block.width, len(cut.bias), (len(cut.neuron) + 63) // 64
+        mesh = arena.mesh((block.width, 0, widths[2]), used, ("positive", "negative", "crossing", "pattern"))
         self.classify(mesh, cut, block, number, outcome)
-        if m:
-            room = min(meshes.expected_cells(mesh, c), c + max(c, ROOM_BYTES // (8 * (block.width + len(cut.bias)))))
-            # a new cell brings at most one vertex inside its parent and two on edges, and as many edges and one more
-            arena.reserve(v + 2 * room, e + 3 * room, room + 1, block.used)
-        mesh = arena.mesh(block.width, len(cut.bias), words, used=v, signed=v)
+        room = min(meshes.open_layer(mesh, c, v) - c, max(c, ROOM_BYTES // (8 * sum(widths))))
+        # a new cell brings about one vertex and two edges, and at most two and three
+        arena.reserve(v + room + room // 4 + 4, e + 2 * room + room // 2 + 8, c + room + 1, used)
+        mesh = arena.mesh(widths, used, ("z_next",))
         if following is not None:
-            h = arena.rows("h", block.width)[:v]
-            rows.activate(mesh, cut, v, step.activation.lipschitz, following.norms, h)
-            with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
-                np.matmul(h, following.weight_t, out=mesh.z_next[:v])
-                mesh.z_next[:v] += following.bias
+            self.product(mesh, cut, step, following, arena, v)
         state = np.zeros(meshes.STATE_ENTRIES, np.int64)
-        state[: meshes.CURSOR] = block.used
-        if m:
-            meshes.restart(mesh, c, v)
-            mesh = self.split(mesh, cut, state, block, outcome)
-            v, e, c = (int(q) for q in state[: meshes.CURSOR])
-            pattern = np.empty((c, words), np.uint64)
-            root = np.empty(c, np.int32)
-            meshes.collect(mesh, 0, c, arena.first_new, root, pattern)
-            arena.swap_first()
-            patterns = [p[root] for p in block.patterns] + [pattern]
-        else:
-            patterns = [*block.patterns, np.empty((c, 0), np.uint64)]
+        state[: meshes.CURSOR] = used
+        mesh = self.split(mesh, cut, state, block, outcome)
+        v, e, c = (int(q) for q in state[: meshes.CURSOR])
+        pattern = np.empty((c, block.pattern.shape[1] + widths[2]), np.uint64)
+        meshes.close_layer(mesh, c, block.pattern, arena.first_new, pattern)
+        arena.swap_first()
         if following is not None:
             rows.advance(mesh.vertex, v, step.is_relu, step.activation.lipschitz, following.norms)
             rows.advance_edges(mesh.edge, e, step.activation.lipschitz, following.norms)
         arena.swap_rows()
-        return Block(arena, v, e, c, len(cut.bias), patterns, block.seam)
+        return Block(arena, v, e, c, len(cut.bias), pattern, block.seam)
+
+    def product(
+        self, mesh: meshes.Mesh, cut: meshes.Cut, step: Step, following: Step, arena: Arena, n_vertices: int
+    ) -> None:
+        """Rows of the next step at the vertices that are there, from the units that do not vanish on all of them."""
+        n = mesh.z.shape[1]
+        columns = np.arange(n)
+        matrix = following.matrix
+        if step.is_relu:
+            positive = np.bitwise_or.reduce(mesh.positive[:n_vertices], axis=0)
+            columns = np.flatnonzero(np.unpackbits(positive.view(np.uint8), bitorder="little"))
+            matrix = matrix[np.append(columns, n)]
+        h = arena.rows("h", len(columns) + 1)[:n_vertices]
+        rows.activate(mesh, cut, n_vertices, step.activation.lipschitz, following.norms, columns, h)
+        with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
+            np.matmul(h, matrix, out=mesh.z_next[:n_vertices])
 
     def classify(self, mesh: meshes.Mesh, cut: meshes.Cut, block: Block, number: int, outcome: Outcome) -> None:
         """Prove the signs of all rows, from their values or else exactly."""
@@ -196,7 +201,7 @@ class Plane:
             v = open_v[first]
             h = half[v]
             labels = (int(mesh.label[h >> 1]), int(mesh.label[mesh.before[h] >> 1]))
-            words = [p[cell[v]] for p in block.patterns]
+            words = self.program.words(block.pattern[cell[v]])
             signs[first:last], n_exact = self.settler.signs(labels, (cut.label0 + open_k[first:last]).tolist(), words)
             outcome.exact_signs += n_exact
         outcome.double_signs += len(open_v)
@@ -204,38 +209,40 @@ class Plane:
 
     def split(self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, outcome: Outcome) -> meshes.Mesh:
         """Split the cells, giving room and exact signs when the kernel asks for them."""
-        words = mesh.positive.shape[1]
-        scratch = np.zeros((meshes.SCRATCH_ROWS, words), np.uint64)
-        asked = np.empty(64 * words, np.int64)
-        while (status := plane.split_cells(mesh, cut, state, scratch, asked)) != meshes.DONE:
+        m, words = len(cut.neuron), mesh.positive.shape[1]
+        scratch = meshes.Scratch(
+            answers=np.zeros((meshes.GIVEN + 1, words), np.uint64),
+            asked=np.empty(m, np.int64),
+            unit=np.empty(m, np.int64),
+            change=np.empty(m),
+        )
+        while (status := plane.split_cells(mesh, cut, state, scratch)) != meshes.DONE:
             if status == meshes.NEED_ROOM:
                 v, e, c = (int(q) for q in state[: meshes.CURSOR])
                 block.arena.reserve(2 * v + 256, 2 * e + 512, 2 * c + 256, (v, e, c))
-                mesh = block.arena.mesh(block.width, len(cut.bias), words, used=v, used_next=v, signed=v)
+                mesh = block.arena.mesh((block.width, len(cut.bias), words), (v, e, c))
             elif status == meshes.NEED_SIGNS:
-                self.answer(mesh, cut, state, block, scratch, asked, outcome)
+                self.answer(mesh, cut, state, block, scratch, outcome)
             else:
                 raise AssertionError("proven signs contradict convexity")
         outcome.signs += int(state[meshes.N_SIGNS])
         return mesh
 
     def answer(
-        self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, scratch: NDArray[np.uint64], asked: Ints,
-        outcome: Outcome,
-    ) -> None:  # fmt: skip
+        self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, scratch: meshes.Scratch, outcome: Outcome
+    ) -> None:
         """Certain signs where the kernel is about to put a vertex."""
-        cell = mesh.root[state[meshes.CURSOR]]
-        words = [p[cell] for p in block.patterns]
+        words = self.program.words(block.pattern[mesh.root[state[meshes.CURSOR]]])
         edge = int(state[meshes.ASKED_HALF]) >> 1
         at = (int(mesh.label[edge]), cut.label0 + int(state[meshes.ASKED_PLANE]))
-        planes = asked[: state[meshes.N_ASKED]].tolist()
+        planes = scratch.asked[: state[meshes.N_ASKED]].tolist()
         signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words)
-        scratch[: meshes.CELL] = 0
+        scratch.answers[:] = 0
         for k, sign in zip(planes, signs, strict=True):
             bit = np.uint64(1 << (k & 63))
-            scratch[meshes.GIVEN, k >> 6] |= bit
+            scratch.answers[meshes.GIVEN, k >> 6] |= bit
             if sign:
-                scratch[meshes.POSITIVE if sign > 0 else meshes.NEGATIVE, k >> 6] |= bit
+                scratch.answers[meshes.POSITIVE if sign > 0 else meshes.NEGATIVE, k >> 6] |= bit
         state[meshes.ANSWERED] = 1
         outcome.signs += len(planes)
         outcome.double_signs += len(planes)
@@ -254,7 +261,7 @@ def start_block(program: Program, chart: PlaneChart) -> Block:
     arena.reserve(n, n, 1)
     steps = program.steps
     width = len(steps[0].bias) if steps else 0
-    mesh = arena.mesh(width, 0, 0)
+    mesh = arena.mesh((width, 0, 0))
     e = np.arange(n, dtype=np.int32)
     mesh.origin[0 : 2 * n : 2], mesh.origin[1 : 2 * n : 2] = e, np.roll(e, -1)
     mesh.after[0 : 2 * n : 2], mesh.before[0 : 2 * n : 2] = 2 * np.roll(e, -1), 2 * np.roll(e, 1)
@@ -272,7 +279,7 @@ def start_block(program: Program, chart: PlaneChart) -> Block:
             mesh.z[:n] += steps[0].bias
             start_bounds(mesh.vertex[:n], steps[0], chart.inputs, chart.inputs_error, chart.stretch * chart.error)
     nothing = np.empty(0, np.int32)
-    return Block(arena, n, n, 1, width, [], Seam(2 * e + 1, nothing, nothing))
+    return Block(arena, n, n, 1, width, np.empty((1, 0), np.uint64), Seam(2 * e + 1, nothing, nothing))
 
 
 def start_bounds(vertex: Floats, step: Step, inputs: Floats, evaluation: Floats, displacement: Floats) -> None:

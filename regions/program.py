@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +81,25 @@ class Step:
     has_units: bool  # False: an affine map that another one follows directly
     exponent: Ints
     label0: int
-    weight_t: Floats  # (n_in, n_out), scaled
-    bias: Floats
+    matrix: Floats  # (n_in + 1, n_out), scaled: the weights, transposed, and the bias
     norms: Floats
     threshold: Floats  # (m,) scaled
     intercept: Floats  # (pieces,) scaled
     intercept_low: Floats
     bend: Floats  # (m,) change of slope at each hyperplane
     plain: bool  # hyperplane k is z[k] = 0
+
+    @property
+    def weight_t(self) -> Floats:
+        """(n_in, n_out), scaled."""
+        weight_t: Floats = self.matrix[:-1]
+        return weight_t
+
+    @property
+    def bias(self) -> Floats:
+        """(n_out,), scaled."""
+        bias: Floats = self.matrix[-1]
+        return bias
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,15 @@ class Program:
 
     steps: tuple[Step, ...]
     n_hyperplanes: int
+
+    @cached_property
+    def word_offsets(self) -> list[int]:
+        """(steps + 1,) where each step's words of packed signs start when they stand side by side."""
+        return list(accumulate(((s.activation.n_hyperplanes + 63) // 64 for s in self.steps), initial=0))
+
+    def words(self, packed: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
+        """Packed signs (..., words) of the first steps, side by side, as one array per step."""
+        return [packed[..., a:b] for a, b in pairwise(self.word_offsets) if b <= packed.shape[-1]]
 
     @cached_property
     def label_step(self) -> Ints:
@@ -155,8 +176,7 @@ def _step(affine: Affine, units: Activation | None, label0: int, before: Ints | 
         has_units=units is not None,
         exponent=exponent,
         label0=label0,
-        weight_t=np.ascontiguousarray(weight.T),
-        bias=np.ascontiguousarray(bias[:, 0]),
+        matrix=np.ascontiguousarray(np.column_stack([weight, bias]).T),
         norms=norms,
         threshold=threshold,
         intercept=np.ascontiguousarray(intercept[:, 0]),

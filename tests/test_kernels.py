@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 from numpy.typing import NDArray
 
 import linear_regions as lr
@@ -17,7 +18,7 @@ from families import random_case
 from known_nets import Case, arrangement, cube, he_net
 from linear_regions.blocks import Arena, Block, Divider, Outcome
 from linear_regions.budget import Budget
-from linear_regions.kernels import bounds, double, plane, rows
+from linear_regions.kernels import bounds, combine, double, instructions, rows
 from linear_regions.kernels.chain import Chain
 from linear_regions.line import Line, Stretch, empty_chain, start_stretch
 from linear_regions.plane import Plane, make_cut, start_block
@@ -29,9 +30,14 @@ Floats = NDArray[np.float64]
 SQUARE = lr.Box([-1, -1], [1, 1])
 
 
-def plain(kernel: Any) -> Any:
-    """An inlined kernel as the Python function it is: it is never compiled alone."""
-    return getattr(kernel, "py_func", kernel)
+def called(kernel: Any) -> Any:
+    """A kernel that only other kernels call."""
+
+    @njit
+    def call(*arguments: Any) -> Any:
+        return kernel(*arguments)
+
+    return call
 
 
 # Double-double
@@ -73,8 +79,9 @@ def test_kernel_double_affine_errs_within_its_bound(seed: int) -> None:
 
 def test_kernel_two_sum_loses_nothing() -> None:
     rng = np.random.default_rng(0)
+    two_sum = called(double.two_sum)
     for a, b in (rng.normal(size=(50, 2)) * 10.0 ** rng.integers(-20, 20, (50, 2))).tolist():
-        s, e = plain(double.two_sum)(a, b)
+        s, e = two_sum(a, b)
         assert Fraction(s) + Fraction(e) == Fraction(a) + Fraction(b)
 
 
@@ -164,10 +171,32 @@ def test_kernel_put_signs_moves_values_onto_their_threshold_where_the_sign_is_ze
     assert chain.vertex[0, bounds.ETA2] >= 1e-17
 
 
-def test_kernel_lowest_bit() -> None:
+def test_kernel_instructions_on_words() -> None:
+    lowest_bit, count_bits = called(instructions.lowest_bit), called(instructions.count_bits)
     for k in range(64):
-        assert plain(plane.lowest_bit)(np.uint64(1 << k)) == k
-        assert plain(plane.lowest_bit)(np.uint64((1 << 63) | (1 << k))) == k
+        words = np.uint64(1 << k), np.uint64((1 << 63) | (1 << k))
+        assert [lowest_bit(w) for w in words] == [k, k]
+        assert [count_bits(w) for w in words] == [1, 2 - (k == 63)]
+
+
+def test_kernel_distances() -> None:
+    z = np.random.default_rng(0).normal(size=(2, 131))
+    gap = np.abs(z[1] - z[0])
+    square, fourth = called(combine.distances)(z, 0, 1)
+    assert square == pytest.approx(np.sum(gap**2), rel=1e-13)
+    assert fourth == pytest.approx(np.sum(gap**4), rel=1e-13)
+    assert gap.max() <= fourth**0.25 <= 131**0.25 * gap.max()
+
+
+@pytest.mark.parametrize("kinks", range(1, 9))
+def test_kernel_subtract_kinks(kinks: int) -> None:
+    rng = np.random.default_rng(kinks)
+    rows_, w, unit, change = rng.normal(size=(3, 7)), rng.normal(size=(9, 7)), rng.permutation(9), rng.normal(size=9)
+    expected = 0.25 * rows_[0] + 0.75 * rows_[1] - change[:kinks] @ w[unit[:kinks]]
+    combined = rows_.copy()
+    called(combine.subtract_kinks)(combined, 2, 0, 1, 0.25, 0.75, w, unit, change, kinks)
+    assert combined[:2].tolist() == rows_[:2].tolist()
+    assert combined[2] == pytest.approx(expected, rel=1e-12, abs=1e-13)
 
 
 # The plane
@@ -317,7 +346,7 @@ def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Cas
         corner = {int(mesh.origin[h]): (h, c) for c, cycle in enumerate(cycles_of(block)) for h in cycle}
         for v in range(0, block.n_vertices, 1 + block.n_vertices // 60):
             half, cell = corner[v]
-            words = [p[cell] for p in block.patterns]
+            words = program.words(block.pattern[cell])
             labels = (int(mesh.label[half >> 1]), int(mesh.label[mesh.before[half] >> 1]))
             *numerators, weight = settler.exact.vertex(labels, words)
             point = [Fraction(int(x), int(weight)) for x in numerators]
