@@ -25,8 +25,9 @@ Ints = NDArray[np.int64]
 Index = NDArray[np.int32]
 Words = NDArray[np.uint64]
 
-BLOCK_BYTES = 1 << 21  # rows of a block that is divided no further
-PART_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 22  # rows of a block that is divided no further
+PART_BYTES = 1 << 21
+FIRST_PARTS = 32  # at least, so that workers end at about the same time
 
 
 class Arena:
@@ -182,6 +183,11 @@ class Block:
     seam: Seam
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is not a part of another block."""
+        return not len(self.seam.source)
+
+    @property
     def used(self) -> tuple[int, int, int]:
         """Numbers of vertices, edges and cells."""
         return self.n_vertices, self.n_edges, self.n_cells
@@ -206,7 +212,7 @@ class Outcome:
     label: Index = field(default_factory=lambda: np.empty(0, np.int32))
     cell_offsets: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
     half_edges: Index = field(default_factory=lambda: np.empty(0, np.int32))
-    pattern: Words = field(default_factory=lambda: np.empty((0, 0), np.uint64))
+    patterns: list[Words] = field(default_factory=list)  # of runs of cells, one after the other
     start: Ints = field(
         default_factory=lambda: np.empty(0, np.int64)
     )  # where the vertices that the block began with are
@@ -219,7 +225,10 @@ def part_ranges(block: Block) -> list[tuple[int, int]]:
     size = block.n_vertices * block.width * 8
     if size <= BLOCK_BYTES or block.n_cells < 2:
         return [(0, block.n_cells)]
-    parts = min(block.n_cells, -(-size // PART_BYTES))
+    parts = -(-size // PART_BYTES)
+    if block.is_whole:
+        parts = max(parts, FIRST_PARTS)
+    parts = min(block.n_cells, parts)
     cuts = [block.n_cells * i // parts for i in range(parts + 1)]
     return list(zip(cuts[:-1], cuts[1:], strict=True))
 
@@ -263,7 +272,7 @@ def refined(block: Block, outcome: Outcome) -> Outcome:
     outcome.error = mesh.vertex[:v, DX].copy()
     outcome.ends = mesh.origin[: 2 * e].reshape(e, 2).copy()
     outcome.label = mesh.label[:e].copy()
-    outcome.pattern = block.pattern
+    outcome.patterns = [block.pattern]
     outcome.start = np.arange(len(block.seam.source_vertex))
     outcome.ring_offsets, outcome.ring_edges = _rings(mesh, block.seam.outer)
     return outcome
@@ -305,7 +314,7 @@ def joined(block: Block, seams: list[Seam], outcomes: list[Outcome], outcome: Ou
     outcome.x, outcome.error = whole.x[: used[0]], whole.error[: used[0]]
     outcome.ends, outcome.label = whole.ends[: used[1]], whole.label[: used[1]]
     outcome.cell_offsets, outcome.half_edges = whole.cell_offsets, whole.half_edges
-    outcome.pattern = np.concatenate([o.pattern for o in outcomes])
+    outcome.patterns = [run for o in outcomes for run in o.patterns]
     outcome.start = vertex_of[: len(block.seam.source_vertex)].astype(np.int64)
     outcome.ring_offsets, outcome.ring_edges = _rings_of_rings(block, ring_of, rings[: used[4]])
     return outcome

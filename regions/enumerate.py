@@ -141,7 +141,7 @@ def enumerate_regions(
     )
     certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
     per_layer = outcome.per_step[_layers(program)]
-    packed = tuple(np.ascontiguousarray(words) for words in program.words(outcome.pattern))
+    packed = program.joined_words(outcome.patterns)
     return Regions(network, domain, program, (settler,), geometry, packed, per_layer, certificate)
 
 

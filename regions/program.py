@@ -118,6 +118,11 @@ class Program:
         """Packed signs (..., words) of the first steps, side by side, as one array per step."""
         return [packed[..., a:b] for a, b in pairwise(self.word_offsets) if b <= packed.shape[-1]]
 
+    def joined_words(self, runs: list[NDArray[np.uint64]]) -> tuple[NDArray[np.uint64], ...]:
+        """Packed signs of all steps of runs of cells, one array per step."""
+        parts = [self.words(run) for run in runs]
+        return tuple(np.concatenate(step) for step in zip(*parts, strict=True))
+
     @cached_property
     def label_step(self) -> Ints:
         """(n_hyperplanes,) the step of each hyperplane label."""
