@@ -22,15 +22,15 @@ Index = NDArray[np.int32]
 
 @loop
 def number_part(
-    mesh: Mesh, first_cell: int, last_cell: int, edge_map: Index, vertex_map: Index, source: Index, source_vertex: Index
+    mesh: Mesh, cells: Index, edge_map: Index, vertex_map: Index, source: Index, source_vertex: Index
 ) -> tuple[int, int]:
-    """Number the vertices and edges of cells first_cell <= c < last_cell in order of appearance; returns how many.
+    """Number the vertices and edges of some cells in order of appearance; returns how many.
 
     The maps come filled with -1 and lead from the block to the part, the sources lead back.
     """
     n_edges = 0
     n_vertices = 0
-    for c in range(first_cell, last_cell):
+    for c in cells:
         h0 = mesh.first[c]
         h = h0
         while True:
@@ -52,15 +52,14 @@ def number_part(
 @loop
 def copy_part(
     mesh: Mesh,
-    first_cell: int,
-    last_cell: int,
+    cells: Index,
     edge_map: Index,
     vertex_map: Index,
     source: Index,
     source_vertex: Index,
     part: Mesh,
 ) -> None:
-    """Copy the cells numbered by `number_part` into `part`, and clear the maps."""
+    """Copy the cells numbered by `number_part` into `part`, in this order, and clear the maps."""
     for n in range(source_vertex.shape[0]):
         v = source_vertex[n]
         part.x[n, 0] = mesh.x[v, 0]
@@ -69,6 +68,12 @@ def copy_part(
             part.vertex[n, k] = mesh.vertex[v, k]
         for k in range(mesh.z.shape[1]):
             part.z[n, k] = mesh.z[v, k]
+        for k in range(mesh.z_next.shape[1]):
+            part.z_next[n, k] = mesh.z_next[v, k]
+        for w in range(mesh.positive.shape[1]):
+            part.positive[n, w] = mesh.positive[v, w]
+            part.negative[n, w] = mesh.negative[v, w]
+        part.owner[n] = mesh.owner[v]
     for n in range(source.shape[0]):
         e = source[n]
         part.label[n] = mesh.label[e]
@@ -79,9 +84,13 @@ def copy_part(
             part.origin[new] = vertex_map[mesh.origin[2 * e + side]]
             part.after[new] = new
             part.before[new] = new
-    for c in range(first_cell, last_cell):
+    for q in range(cells.shape[0]):
+        c = cells[q]
         h0 = mesh.first[c]
-        part.first[c - first_cell] = 2 * edge_map[h0 >> 1] + (h0 & 1)
+        part.first[q] = 2 * edge_map[h0 >> 1] + (h0 & 1)
+        for w in range(mesh.positive.shape[1]):
+            part.crossing[q, w] = mesh.crossing[c, w]
+            part.pattern[q, w] = mesh.pattern[c, w]
         h = h0
         while True:
             following = mesh.after[h]

@@ -138,24 +138,40 @@ def scan_word(mesh: Mesh, cell: int, w: int) -> int:
 
 
 @loop
-def open_layer(mesh: Mesh, n_cells: int, n_vertices: int) -> int:
-    """Line the cells up for a new layer and find what cuts them.
+def open_layer(mesh: Mesh, n_cells: int, n_vertices: int) -> None:
+    """Find what cuts each cell in a new layer."""
+    for c in range(n_cells):
+        for w in range(mesh.positive.shape[1]):
+            scan_word(mesh, c, w)
+    for v in range(n_vertices):
+        mesh.owner[v] = -1
 
-    Returns an upper bound of the number of cells to come: as if all hyperplanes that cut a cell crossed each other in
-    it.
+
+@loop
+def line_up(mesh: Mesh, n_cells: int, last_word: int) -> int:
+    """Put the cells in a row.
+
+    Returns an upper bound of the number of cells to come from the words of hyperplanes before `last_word`: as if all
+    that cut a cell crossed each other in it.
     """
     total = 0
     for c in range(n_cells):
         mesh.follow[c] = c + 1 if c + 1 < n_cells else -1
         mesh.root[c] = c
         k = 0
-        for w in range(mesh.positive.shape[1]):
-            scan_word(mesh, c, w)
+        for w in range(last_word):
             k += count_bits(mesh.crossing[c, w])
         total += 1 + k + k * (k - 1) // 2
-    for v in range(n_vertices):
-        mesh.owner[v] = -1
     return total
+
+
+@loop
+def cells_in_order(mesh: Mesh, n_cells: int, order: Index) -> None:
+    """Follow the row of cells from cell 0."""
+    c = 0
+    for q in range(n_cells):
+        order[q] = c
+        c = mesh.follow[c]
 
 
 @loop

@@ -283,8 +283,8 @@ def find_crossings(mesh: Mesh, below: int, above: int, j: int) -> None:
 
 
 @loop
-def split_cells(mesh: Mesh, cut: Cut, state: Ints, scratch: Scratch) -> int:
-    """Cut cells from state[CURSOR] on by every hyperplane of the layer that crosses them.
+def split_cells(mesh: Mesh, cut: Cut, state: Ints, scratch: Scratch, last_word: int) -> int:
+    """Cut cells from state[CURSOR] on by the hyperplanes of the layer's words before `last_word` that cross them.
 
     Returns DONE, NEED_ROOM (enlarge the arrays and call again), NEED_SIGNS (put the exact signs of the hyperplanes in
     scratch.asked at the crossing of state[ASKED_HALF] with state[ASKED_PLANE] into scratch.answers and call again) or
@@ -292,7 +292,7 @@ def split_cells(mesh: Mesh, cut: Cut, state: Ints, scratch: Scratch) -> int:
     """
     while state[CURSOR] >= 0:
         cell = state[CURSOR]
-        j = first_crossing(mesh.crossing, cell)
+        j = first_crossing(mesh.crossing, cell, last_word)
         if j < 0:
             state[CURSOR] = mesh.follow[cell]
             continue

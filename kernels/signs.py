@@ -27,9 +27,9 @@ def sign_at(positive: Words, negative: Words, v: int, k: int) -> np.int64:
 
 
 @scalar
-def first_crossing(crossing: Words, cell: int) -> int:
-    """The lowest hyperplane that is still to cut a cell, or -1."""
-    for w in range(crossing.shape[1]):
+def first_crossing(crossing: Words, cell: int, last_word: int) -> int:
+    """The lowest hyperplane, of the words before `last_word`, that is still to cut a cell, or -1."""
+    for w in range(last_word):
         if crossing[cell, w]:
             return w * 64 + lowest_bit(crossing[cell, w])
     return -1

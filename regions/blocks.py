@@ -1,9 +1,9 @@
 """Blocks of polygon cells: their memory, how a large one is divided, and how the refined parts are joined.
 
-A block lives in an arena of reused buffers. When its rows outgrow the processor's cache it is divided into runs of
-consecutive cells, which go through the remaining layers one after the other or in parallel. Where the cuts are made
-depends on the block alone, so results do not depend on the number of workers. Parts that share an edge have cut it
-into the same pieces, which is how they are joined: by position along the edge, never by coordinates.
+A block lives in an arena of reused buffers. When its rows outgrow the processor's cache, between layers or within a
+wide one, it is divided into runs of consecutive cells, which go on one after the other or in parallel. Where the cuts
+are made depends on the block alone, so results do not depend on the number of workers. Parts that share an edge have
+cut it into the same pieces, which is how they are joined: by position along the edge, never by coordinates.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ Words = NDArray[np.uint64]
 
 BLOCK_BYTES = 1 << 22  # rows of a block that is divided no further
 PART_BYTES = 1 << 21
+STEP_BYTES = 1 << 24  # rows that may be expected of one step; else its hyperplanes are taken a word at a time
 FIRST_PARTS = 32  # at least, so that workers end at about the same time
 
 
@@ -178,9 +179,11 @@ class Block:
     n_vertices: int
     n_edges: int
     n_cells: int
-    width: int  # entries of a row: neurons of the step to come
+    widths: tuple[int, int, int]  # of rows and, within a step, of the next step's rows and of words of signs
     pattern: Words  # (n_cells, words of all finished steps)
     seam: Seam
+    order: Index  # (n_cells,) the cells in their order
+    words_done: int = 0  # of the step's words of hyperplanes; 0 between steps
 
     @property
     def is_whole(self) -> bool:
@@ -193,8 +196,8 @@ class Block:
         return self.n_vertices, self.n_edges, self.n_cells
 
     def mesh(self) -> Mesh:
-        """The arrays, as the next step finds them."""
-        return self.arena.mesh((self.width, 0, 0), self.used)
+        """The arrays."""
+        return self.arena.mesh(self.widths, self.used)
 
 
 @dataclass
@@ -222,10 +225,10 @@ class Outcome:
 
 def part_ranges(block: Block) -> list[tuple[int, int]]:
     """The runs of cells that a block is divided into; one run if it is small."""
-    size = block.n_vertices * block.width * 8
-    if size <= BLOCK_BYTES or block.n_cells < 2:
+    size = 8 * block.n_vertices * block.widths[0]
+    if block.n_cells < 2 or (size <= BLOCK_BYTES and not block.words_done):
         return [(0, block.n_cells)]
-    parts = -(-size // PART_BYTES)
+    parts = max(2, -(-size // PART_BYTES))
     if block.is_whole:
         parts = max(parts, FIRST_PARTS)
     parts = min(block.n_cells, parts)
@@ -245,19 +248,22 @@ class Divider:
         self._lock = Lock()
 
     def part(self, first: int, last: int, arena: Arena) -> Block:
-        """Copy cells first <= c < last into an arena."""
+        """Copy the cells first <= i < last, in their order, into an arena."""
         block, mesh = self.block, self.block.mesh()
         with self._lock:
             maps = self._edge_map, self._vertex_map
-            v, e = kernels.number_part(mesh, first, last, *maps, self._source, self._source_vertex)
+            cells = block.order[first:last]
+            v, e = kernels.number_part(mesh, cells, *maps, self._source, self._source_vertex)
             source, source_vertex = self._source[:e].copy(), self._source_vertex[:v].copy()
             arena.reserve(v, e, last - first)
-            part = arena.mesh((block.width, 0, 0))
-            kernels.copy_part(mesh, first, last, *maps, source, source_vertex, part)
+            part = arena.mesh(block.widths)
+            kernels.copy_part(mesh, cells, *maps, source, source_vertex, part)
         half = np.arange(2 * e, dtype=np.int32)
         outer = half[part.after[: 2 * e] == half]
         seam = Seam(outer, source, source_vertex)
-        return Block(arena, v, e, last - first, block.width, block.pattern[first:last], seam)
+        order = np.arange(last - first, dtype=np.int32)
+        pattern = block.pattern[first:last]
+        return Block(arena, v, e, last - first, block.widths, pattern, seam, order, block.words_done)
 
 
 def refined(block: Block, outcome: Outcome) -> Outcome:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from linear_regions.kernels import bounds, plane, rows
 from linear_regions.kernels import mesh as meshes
 
-from .blocks import ARENAS, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
+from .blocks import ARENAS, STEP_BYTES, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
 from .budget import Budget, Workers
 from .domain.chart import PlaneChart
 from .program import Program, Step
@@ -82,9 +82,10 @@ class Plane:
         while number < len(self.program.steps):
             self.budget.check()
             block = self.advance(block, number, outcome)
-            outcome.per_step[number] = block.n_cells
-            self.budget.spend(number, block.n_cells)
-            number += 1
+            if not block.words_done:
+                outcome.per_step[number] = block.n_cells
+                self.budget.spend(number, block.n_cells)
+                number += 1
             if number < len(self.program.steps):
                 ranges = part_ranges(block)
                 if len(ranges) > 1:
@@ -123,39 +124,64 @@ class Plane:
         return joined(block, seams, parts, outcome) if self.keep else outcome
 
     def advance(self, block: Block, number: int, outcome: Outcome) -> Block:
-        """Split a block's cells by one step's hyperplanes and evaluate the next step's rows."""
-        step = self.program.steps[number]
-        following = self.program.steps[number + 1] if number + 1 < len(self.program.steps) else None
-        cut = self.cuts[number]
+        """Split a block's cells by one step's hyperplanes and evaluate the next step's rows.
+
+        Where much is expected of the step, it is left after a word of hyperplanes, to be gone on with later.
+        """
+        cut, words = self.cuts[number], self.program.word_count(number)
         used = block.used
-        v, e, c = used
-        arena = block.arena
-        widths = block.width, len(cut.bias), (len(cut.neuron) + 63) // 64
-        mesh = arena.mesh((block.width, 0, widths[2]), used, ("positive", "negative", "crossing", "pattern"))
-        self.classify(mesh, cut, block, number, outcome)
-        room = min(meshes.open_layer(mesh, c, v) - c, max(c, ROOM_BYTES // (8 * sum(widths))))
-        # a new cell brings about one vertex and two edges, and at most two and three
-        arena.reserve(v + room + room // 4 + 4, e + 2 * room + room // 2 + 8, c + room + 1, used)
-        mesh = arena.mesh(widths, used, ("z_next",))
-        if following is not None:
-            self.product(mesh, cut, step, following, arena, v)
+        widths = block.widths[0], len(cut.bias), words
+        if block.words_done:
+            mesh = block.mesh()
+        else:
+            mesh = block.arena.mesh((block.widths[0], 0, words), used, ("positive", "negative", "crossing", "pattern"))
+            self.classify(mesh, cut, block, number, outcome)
+            meshes.open_layer(mesh, block.n_cells, block.n_vertices)
+        last_word = words
+        expected = meshes.line_up(mesh, block.n_cells, words)
+        if 8 * expected * (widths[0] + widths[1]) > STEP_BYTES and block.words_done + 1 < words:
+            last_word = block.words_done + 1
+            expected = meshes.line_up(mesh, block.n_cells, last_word)
+        self.make_room(block, expected, sum(widths))
+        mesh = block.arena.mesh(widths, used, () if block.words_done else ("z_next",))
+        if not block.words_done and widths[1]:
+            self.product(mesh, number, block)
         state = np.zeros(meshes.STATE_ENTRIES, np.int64)
         state[: meshes.CURSOR] = used
-        mesh = self.split(mesh, cut, state, block, outcome)
+        mesh = self.split(mesh, cut, state, block, last_word, outcome)
         v, e, c = (int(q) for q in state[: meshes.CURSOR])
-        pattern = np.empty((c, block.pattern.shape[1] + widths[2]), np.uint64)
+        if last_word == words:
+            return self.close(mesh, number, block, (v, e, c))
+        order = np.empty(c, np.int32)
+        meshes.cells_in_order(mesh, c, order)
+        return Block(block.arena, v, e, c, widths, block.pattern[mesh.root[order]], block.seam, order, last_word)
+
+    def make_room(self, block: Block, expected: int, row_entries: int) -> None:
+        """Make room for the cells that are expected, up to a limit."""
+        v, e, c = block.used
+        room = min(expected - c, max(c, ROOM_BYTES // (8 * row_entries)))
+        # a new cell brings about one vertex and two edges, and at most two and three
+        block.arena.reserve(v + room + room // 4 + 4, e + 2 * room + room // 2 + 8, c + room + 1, block.used)
+
+    def close(self, mesh: meshes.Mesh, number: int, block: Block, used: tuple[int, int, int]) -> Block:
+        """Finish a step: cells in their order, error bounds of the next step's rows."""
+        v, e, c = used
+        arena, step = block.arena, self.program.steps[number]
+        pattern = np.empty((c, block.pattern.shape[1] + mesh.pattern.shape[1]), np.uint64)
         meshes.close_layer(mesh, c, block.pattern, arena.first_new, pattern)
         arena.swap_first()
-        if following is not None:
-            rows.advance(mesh.vertex, v, step.is_relu, step.activation.lipschitz, following.norms)
-            rows.advance_edges(mesh.edge, e, step.activation.lipschitz, following.norms)
+        if number + 1 < len(self.program.steps):
+            norms = self.program.steps[number + 1].norms
+            rows.advance(mesh.vertex, v, step.is_relu, step.activation.lipschitz, norms)
+            rows.advance_edges(mesh.edge, e, step.activation.lipschitz, norms)
         arena.swap_rows()
-        return Block(arena, v, e, c, len(cut.bias), pattern, block.seam)
+        widths = mesh.z_next.shape[1], 0, 0
+        return Block(arena, v, e, c, widths, pattern, block.seam, np.arange(c, dtype=np.int32))
 
-    def product(
-        self, mesh: meshes.Mesh, cut: meshes.Cut, step: Step, following: Step, arena: Arena, n_vertices: int
-    ) -> None:
+    def product(self, mesh: meshes.Mesh, number: int, block: Block) -> None:
         """Rows of the next step at the vertices that are there, from the units that do not vanish on all of them."""
+        step, following = self.program.steps[number : number + 2]
+        n_vertices = block.n_vertices
         n = mesh.z.shape[1]
         columns = np.arange(n)
         matrix = following.matrix
@@ -163,8 +189,8 @@ class Plane:
             positive = np.bitwise_or.reduce(mesh.positive[:n_vertices], axis=0)
             columns = np.flatnonzero(np.unpackbits(positive.view(np.uint8), bitorder="little"))
             matrix = matrix[np.append(columns, n)]
-        h = arena.rows("h", len(columns) + 1)[:n_vertices]
-        rows.activate(mesh, cut, n_vertices, step.activation.lipschitz, following.norms, columns, h)
+        h = block.arena.rows("h", len(columns) + 1)[:n_vertices]
+        rows.activate(mesh, self.cuts[number], n_vertices, step.activation.lipschitz, following.norms, columns, h)
         with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
             np.matmul(h, matrix, out=mesh.z_next[:n_vertices])
 
@@ -207,7 +233,9 @@ class Plane:
         outcome.double_signs += len(open_v)
         return signs
 
-    def split(self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, outcome: Outcome) -> meshes.Mesh:
+    def split(
+        self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, last_word: int, outcome: Outcome
+    ) -> meshes.Mesh:
         """Split the cells, giving room and exact signs when the kernel asks for them."""
         m, words = len(cut.neuron), mesh.positive.shape[1]
         scratch = meshes.Scratch(
@@ -216,11 +244,11 @@ class Plane:
             unit=np.empty(m, np.int64),
             change=np.empty(m),
         )
-        while (status := plane.split_cells(mesh, cut, state, scratch)) != meshes.DONE:
+        while (status := plane.split_cells(mesh, cut, state, scratch, last_word)) != meshes.DONE:
             if status == meshes.NEED_ROOM:
                 v, e, c = (int(q) for q in state[: meshes.CURSOR])
                 block.arena.reserve(2 * v + 256, 2 * e + 512, 2 * c + 256, (v, e, c))
-                mesh = block.arena.mesh((block.width, len(cut.bias), words), (v, e, c))
+                mesh = block.arena.mesh((mesh.z.shape[1], mesh.z_next.shape[1], words), (v, e, c))
             elif status == meshes.NEED_SIGNS:
                 self.answer(mesh, cut, state, block, scratch, outcome)
             else:
@@ -279,7 +307,8 @@ def start_block(program: Program, chart: PlaneChart) -> Block:
             mesh.z[:n] += steps[0].bias
             start_bounds(mesh.vertex[:n], steps[0], chart.inputs, chart.inputs_error, chart.stretch * chart.error)
     nothing = np.empty(0, np.int32)
-    return Block(arena, n, n, 1, width, np.empty((1, 0), np.uint64), Seam(2 * e + 1, nothing, nothing))
+    seam = Seam(2 * e + 1, nothing, nothing)
+    return Block(arena, n, n, 1, (width, 0, 0), np.empty((1, 0), np.uint64), seam, np.zeros(1, np.int32))
 
 
 def start_bounds(vertex: Floats, step: Step, inputs: Floats, evaluation: Floats, displacement: Floats) -> None:

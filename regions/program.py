@@ -114,6 +114,10 @@ class Program:
         """(steps + 1,) where each step's words of packed signs start when they stand side by side."""
         return list(accumulate(((s.activation.n_hyperplanes + 63) // 64 for s in self.steps), initial=0))
 
+    def word_count(self, number: int) -> int:
+        """Words of packed signs of a step."""
+        return self.word_offsets[number + 1] - self.word_offsets[number]
+
     def words(self, packed: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
         """Packed signs (..., words) of the first steps, side by side, as one array per step."""
         return [packed[..., a:b] for a, b in pairwise(self.word_offsets) if b <= packed.shape[-1]]

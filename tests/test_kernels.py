@@ -354,7 +354,7 @@ def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Cas
             moved = [p - Fraction(float(x)) for p, x in zip(point, mesh.x[v], strict=True)]
             assert norm(moved) <= b[bounds.DX] * (1 + 1e-12)
             exact = rational_rows(program, settler, number, point, words)
-            gaps = [e - Fraction(float(z)) for e, z in zip(exact, mesh.z[v, : block.width], strict=True)]
+            gaps = [e - Fraction(float(z)) for e, z in zip(exact, mesh.z[v, : block.widths[0]], strict=True)]
             assert norm(gaps) <= (b[bounds.ETA2] + b[bounds.S2]) * (1 + 1e-12)
             assert max(map(abs, gaps)) <= (b[bounds.ETAI] + b[bounds.SI]) * (1 + 1e-12)
             assert max(map(abs, gaps)) <= b[bounds.ERR] * (1 + 1e-12)
