@@ -108,9 +108,11 @@ def enumerate_regions(
     BudgetExceeded
         If there are more than `max_regions`; the message says what is known by then.
 
-    Notes ----- The count is exact: every decision is the sign of a rational number, proven in floating point by error
-    bounds or decided in rational arithmetic. Coordinates, volumes and maps are float64 with error bounds, and exact
-    on request. About a microsecond per region in the plane; memory is that of the result.
+    Notes
+    -----
+    The count is exact: every decision is the sign of a rational number, proven in floating point by error bounds or
+    decided in rational arithmetic. Coordinates, volumes and maps are float64 with error bounds, and exact on request.
+    About a microsecond per region in the plane, two for networks of many layers; memory is that of the result.
 
     Examples
     --------
@@ -122,8 +124,8 @@ def enumerate_regions(
     """
     domains = [domain] if isinstance(domain, Domain) else as_list(domain, "domain", "curves")
     _check(network, domains, max_regions, n_jobs)
-    program = compile_network(network)
     with _one_blas_thread():
+        program = compile_network(network)
         if not isinstance(domain, Domain):
             return _lines(network, program, domains, max_regions)
         if domain.dim == 1:
@@ -195,8 +197,8 @@ def count_regions(
     5
     """
     _check(network, [domain], max_regions, n_jobs)
-    program = compile_network(network)
     with _one_blas_thread():
+        program = compile_network(network)
         if domain.dim == 1:
             regions = _lines(network, program, [domain], max_regions)[0]
             result = RegionCount(len(regions), regions.per_layer, regions.certificate)

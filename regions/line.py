@@ -23,8 +23,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
-BLOCK_BYTES = 1 << 24
-
 
 @dataclass
 class Stretch:

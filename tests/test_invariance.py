@@ -311,6 +311,29 @@ def test_blocks_of_any_size_give_the_same_cells_in_the_same_order(
         assert r.per_layer.tolist() == expected.per_layer.tolist()
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("step", [1, 1 << 17])
+@pytest.mark.parametrize("activation", ["relu", "hardtanh"])
+def test_steps_left_after_a_word_of_hyperplanes_give_the_same_cells_in_the_same_order(
+    monkeypatch: pytest.MonkeyPatch, activation: str, step: int, n_jobs: int
+) -> None:
+    rng = np.random.default_rng(0)
+    generic = [rng.normal(size=(70, 2)), rng.normal(size=(66, 70)), np.ones((1, 66))]
+    integers = [rng.integers(-3, 4, (140, 2)), rng.integers(-1, 2, (5, 140)), np.ones((1, 5))]
+    nets = [(generic, [None] * 3), (integers, [rng.integers(-3, 4, 140), None, None])]
+    networks = [lr.Network.from_arrays(weights, biases, activation) for weights, biases in nets]
+    whole = [lr.enumerate_regions(network, SQUARE) for network in networks]
+    monkeypatch.setattr("linear_regions.plane.STEP_BYTES", step)
+    for network, expected in zip(networks, whole, strict=True):
+        r = lr.enumerate_regions(network, SQUARE, n_jobs=n_jobs)
+        r.check()
+        assert np.array_equal(r.patterns, expected.patterns)
+        assert len(r.vertex_coordinates) == len(expected.vertex_coordinates)
+        assert r.per_layer.tolist() == expected.per_layer.tolist()
+        assert np.array_equal(r.cell_vertex_offsets, expected.cell_vertex_offsets)
+        assert r.boundary_volume() == pytest.approx(expected.boundary_volume(), rel=1e-12)
+
+
 def integer_net(seed: int) -> tuple[list[object], list[object]]:
     rng = np.random.default_rng(seed)
     shapes = [(9, 2), (8, 9), (7, 8), (1, 7)]

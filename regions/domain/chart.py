@@ -9,8 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from .polygon import HalfPlane, Point
+
 Floats = NDArray[np.float64]
 Rational = list[Fraction]
+
+_UNIT = 2.0**-53
 
 # Labels of the vertices of a chain that no neuron made; facet i of the domain has label -1 - i.
 LOWER_END = -1
@@ -28,6 +32,20 @@ class AffineChart:
     def dim(self) -> int:
         """Number of slice coordinates."""
         return int(self.floats[1].shape[1])
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is x = t."""
+        return not self.floats[0].any() and np.array_equal(self.floats[1], np.eye(*self.floats[1].shape))
+
+    def image(self, t: Floats) -> tuple[Floats, Floats]:
+        """Inputs at float coordinates t (k, d), and bounds of their rounding."""
+        if self.is_identity:
+            return t.copy(), np.zeros(len(t))
+        origin, basis = self.floats
+        size = np.abs(origin) + np.abs(t) @ np.abs(basis).T
+        error: Floats = (self.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
+        return origin + t @ basis.T, error
 
     @cached_property
     def origin(self) -> Rational:
@@ -66,7 +84,7 @@ class PieceChart(AffineChart):
 class PlaneChart:
     """A convex polygon in t and its map into input space."""
 
-    corners: list[tuple[Fraction, Fraction]]  # counter-clockwise
+    corners: list[Point]  # counter-clockwise
     facets: list[tuple[Fraction, ...]]  # rows (a_1, a_2, c) with a.t + c = 0 on the side from corner i to corner i + 1
     charts: list[AffineChart]  # one
     points: Floats  # (k, 2) corners, rounded
@@ -97,3 +115,68 @@ def exact(values: Floats) -> Rational:
 def identity_chart(d: int) -> AffineChart:
     """The chart x = t."""
     return AffineChart((np.zeros(d), np.eye(d)))
+
+
+def polygon_chart(corners: list[Point], sides: list[HalfPlane], chart: AffineChart) -> PlaneChart:
+    """A polygon in t with the half-planes of its sides, mapped into input space."""
+    points = np.array([[float(c) for c in corner] for corner in corners])
+    exactly = all(Fraction(float(c)) == c for corner in corners for c in corner)
+    error = np.zeros(len(points)) if exactly else 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
+    inputs, inputs_error = chart.image(points)
+    return PlaneChart(
+        corners=corners,
+        facets=[(a1, a2, -b) for a1, a2, b in sides],
+        charts=[chart],
+        points=points,
+        error=error,
+        inputs=inputs,
+        inputs_error=inputs_error,
+        stretch=1.0 if chart.is_identity else float(np.sqrt(np.sum(chart.floats[1] ** 2))) * 1.001,
+    )
+
+
+def interval_chart(lower: float, upper: float, chart: AffineChart) -> LineChart:
+    """An interval of t, mapped into input space."""
+    t = np.array([lower, upper])
+    inputs, error = chart.image(t[:, None])
+    return LineChart(
+        t=t,
+        inputs=inputs,
+        inputs_error=error,
+        weight=np.ones(2),
+        label=np.array([LOWER_END, UPPER_END], np.int32),
+        charts=[chart],
+        facets=[(Fraction(1), -end) for end in exact(t)],
+    )
+
+
+def full_rank(basis: Floats) -> bool:
+    """Whether the columns are linearly independent, exactly; fast where a few rows show it."""
+    return _independent(basis[_telling_rows(basis)]) or _independent(basis)
+
+
+def _telling_rows(basis: Floats) -> list[int]:
+    """As many rows as there are columns, each far from the span of those before it, as far as floats tell."""
+    with np.errstate(all="ignore"):
+        rest = basis / np.abs(basis).max(axis=0)
+        chosen = []
+        for _ in range(basis.shape[1]):
+            chosen.append(int(np.argmax(np.sum(rest * rest, axis=1))))
+            direction = rest[chosen[-1]] / np.linalg.norm(rest[chosen[-1]])
+            rest = rest - np.outer(rest @ direction, direction)
+    return chosen
+
+
+def _independent(basis: Floats) -> bool:
+    rows = [exact(row) for row in basis]
+    for rank in range(basis.shape[1]):
+        pivot = next((i for i in range(rank, len(rows)) if rows[i][rank]), None)
+        if pivot is None:
+            return False
+        rows[rank], rows[pivot] = rows[pivot], rows[rank]
+        if rank + 1 < basis.shape[1]:
+            for i in range(rank + 1, len(rows)):
+                if rows[i][rank]:
+                    factor = rows[i][rank] / rows[rank][rank]
+                    rows[i] = [x - factor * y for x, y in zip(rows[i], rows[rank], strict=True)]
+    return True

@@ -15,13 +15,20 @@ from numpy.typing import NDArray
 from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array, read_only
 
-from .chart import LOWER_END, UPPER_END, AffineChart, LineChart, PlaneChart, exact, identity_chart
+from .chart import (
+    AffineChart,
+    LineChart,
+    PlaneChart,
+    exact,
+    full_rank,
+    identity_chart,
+    interval_chart,
+    polygon_chart,
+)
 from .polygon import HalfPlane, Point, polygon
 from .store import Domain
 
 Floats = NDArray[np.float64]
-
-_UNIT = 2.0**-53
 
 
 def vector(value: object, name: str) -> Floats:
@@ -108,11 +115,13 @@ class Box(Domain):
 
     def plane_chart(self) -> PlaneChart:
         """See `Domain`."""
-        return _plane_chart(self, *self.corners, identity_chart(2)) if self.dim == 2 else super().plane_chart()
+        return polygon_chart(*self.corners, identity_chart(2)) if self.dim == 2 else super().plane_chart()
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
-        return _line_chart(self, self, identity_chart(1)) if self.dim == 1 else super().line_chart()
+        return (
+            interval_chart(self.lower[0], self.upper[0], identity_chart(1)) if self.dim == 1 else super().line_chart()
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """See `Domain`."""
@@ -196,7 +205,7 @@ class Polytope(Domain):
 
     def plane_chart(self) -> PlaneChart:
         """See `Domain`."""
-        return _plane_chart(self, *self.corners, identity_chart(2))
+        return polygon_chart(*self.corners, identity_chart(2))
 
     def to_dict(self) -> dict[str, Any]:
         """See `Domain`."""
@@ -250,7 +259,7 @@ class Slice(Domain):
             raise invalid(
                 "basis", f"have shape {shape}, a row per input and a column per slice coordinate", columns.shape
             )
-        if not _full_rank(columns):
+        if not full_rank(columns):
             raise invalid("basis", "have linearly independent columns", "columns that are not")
         object.__setattr__(self, "origin", start)
         object.__setattr__(self, "basis", read_only(columns))
@@ -284,7 +293,7 @@ class Slice(Domain):
             raise invalid("margin", "be at least 0 and finite", margin)
         if shape != "square":
             raise invalid("shape", 'be "square"', shape)
-        if not _full_rank(np.column_stack([p[1] - p[0], p[2] - p[0]])):
+        if not full_rank(np.column_stack([p[1] - p[0], p[2] - p[0]])):
             raise invalid("points", "not lie on one line", "points that do")
         u, v = p[1] - p[0], p[2] - p[0]
         first = u / np.linalg.norm(u)
@@ -327,13 +336,13 @@ class Slice(Domain):
 
     def plane_chart(self) -> PlaneChart:
         """See `Domain`."""
-        return _plane_chart(self, *self.domain.corners, self._chart) if self.dim == 2 else super().plane_chart()
+        return polygon_chart(*self.domain.corners, self._chart) if self.dim == 2 else super().plane_chart()
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
         if self.dim != 1 or not isinstance(self.domain, Box):
             return super().line_chart()
-        return _line_chart(self, self.domain, self._chart)
+        return interval_chart(self.domain.lower[0], self.domain.upper[0], self._chart)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Domain`."""
@@ -355,64 +364,3 @@ class Slice(Domain):
 def _polygon(matrix: Floats, bound: Floats) -> tuple[list[Point], list[HalfPlane]]:
     rows = [(*exact(a), Fraction(float(c))) for a, c in zip(matrix, bound, strict=True)]
     return polygon([(r[0], r[1], r[2]) for r in rows])
-
-
-def _full_rank(basis: Floats) -> bool:
-    """Whether the columns are linearly independent, exactly (at most two columns, else by elimination)."""
-    rows = [exact(row) for row in basis]
-    rank = 0
-    for column in range(basis.shape[1]):
-        pivot = next((i for i in range(rank, len(rows)) if rows[i][column]), None)
-        if pivot is None:
-            return False
-        rows[rank], rows[pivot] = rows[pivot], rows[rank]
-        if column + 1 < basis.shape[1]:
-            for i in range(rank + 1, len(rows)):
-                if rows[i][column]:
-                    factor = rows[i][column] / rows[rank][column]
-                    rows[i] = [x - factor * y for x, y in zip(rows[i], rows[rank], strict=True)]
-        rank += 1
-    return True
-
-
-def _image(domain: Domain, t: Floats, identity: bool) -> tuple[Floats, Floats]:
-    """Inputs at float coordinates t (k, d), and bounds of their rounding."""
-    if identity:
-        return t.copy(), np.zeros(len(t))
-    x: Floats = domain.origin + t @ domain.basis.T
-    size: Floats = np.abs(domain.origin) + np.abs(t) @ np.abs(domain.basis).T
-    error: Floats = (domain.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
-    return x, error
-
-
-def _plane_chart(domain: Domain, corners: list[Point], sides: list[HalfPlane], chart: AffineChart) -> PlaneChart:
-    points = np.array([[float(c) for c in corner] for corner in corners])
-    exactly = all(Fraction(float(c)) == c for corner in corners for c in corner)
-    error = np.zeros(len(points)) if exactly else 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
-    identity = not isinstance(domain, Slice)
-    inputs, inputs_error = _image(domain, points, identity)
-    return PlaneChart(
-        corners=corners,
-        facets=[(a1, a2, -b) for a1, a2, b in sides],
-        charts=[chart],
-        points=points,
-        error=error,
-        inputs=inputs,
-        inputs_error=inputs_error,
-        stretch=1.0 if identity else float(np.sqrt(np.sum(domain.basis**2))) * 1.001,
-    )
-
-
-def _line_chart(domain: Domain, box: Box, chart: AffineChart) -> LineChart:
-    t = np.array([box.lower[0], box.upper[0]])
-    inputs, error = _image(domain, t[:, None], not isinstance(domain, Slice))
-    low, high = exact(t)
-    return LineChart(
-        t=t,
-        inputs=inputs,
-        inputs_error=error,
-        weight=np.ones(2),
-        label=np.array([LOWER_END, UPPER_END], np.int32),
-        charts=[chart],
-        facets=[(Fraction(1), -low), (Fraction(1), -high)],
-    )
