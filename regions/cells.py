@@ -130,8 +130,10 @@ class Cells:
         InvalidInput
             If there is no such cell, or it is unbounded.
 
-        Notes ----- Each is the crossing of its two edges' hyperplanes. Costs an exact evaluation of the cell's affine
-        maps: milliseconds, more for deep networks.
+        Notes
+        -----
+        Each is the crossing of its two edges' hyperplanes. Costs an exact evaluation of the cell's affine maps:
+        milliseconds, more for deep networks.
         """
         return exactly.exact_vertices(self, self._cell(cell))
 

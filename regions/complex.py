@@ -110,8 +110,10 @@ class Regions(Cells):
             If `codim` is not from 1 to the dimension, or `by` is unknown or given for vertices, which belong to several
             neurons.
 
-        Notes ----- This is the activation boundary: it counts facets across which the output's gradient does not
-        change. Numbers of vertices and breakpoints are exact; lengths are within `boundary_volume_error`.
+        Notes
+        -----
+        This is the activation boundary: it counts facets across which the output's gradient does not change. Numbers of
+        vertices and breakpoints are exact; lengths are within `boundary_volume_error`.
         """
         return boundary.boundary_volume(self, codim, by)
 
@@ -175,8 +177,10 @@ class Regions(Cells):
         InvalidInput
             If the definition is another, or for "R6" on a polyline.
 
-        Notes ----- R6 compares all maps modulo primes until they are proven different or proven equal; a prime costs
-        what `affine_maps` costs.
+        Notes
+        -----
+        R6 compares all maps modulo primes until they are proven different or proven equal; a prime costs what
+        `affine_maps` costs.
         """
         return counts.count(self, definition)
 
@@ -200,8 +204,10 @@ class Regions(Cells):
         InvalidInput
             If the shape does not fit or a number is not finite.
 
-        Notes ----- Exact: floats answer where error bounds prove the answer, rational arithmetic where they do not. A
-        microsecond or two and one evaluation of the network per point; a few milliseconds for a point on a boundary.
+        Notes
+        -----
+        Exact: floats answer where error bounds prove the answer, rational arithmetic where they do not. A microsecond
+        or two and one evaluation of the network per point; a few milliseconds for a point on a boundary.
         """
         return location.find(self, points)
 
