@@ -6,7 +6,6 @@ import math
 import pickle
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -361,63 +360,7 @@ def test_check_finds_damage_on_a_line() -> None:
         broken(regions, t=t).check()
 
 
-# Files and other forms
-
-
-@pytest.mark.parametrize(
-    "domain",
-    [SQUARE, lr.Polytope([[-1, 0], [0, -1], [1, 1]], [1, 1, 1]), lr.Slice([0.5, 0], [[1, 1], [0, 2]], SQUARE),
-     lr.Segment([-1, -1], [1, 0.5]), lr.Line([0, 0], [1, 2]), lr.Polyline([[0, 0], [1, 0], [1, 1]], closed=True)],
-    ids=repr,
-)  # fmt: skip
-def test_save_and_load(domain: Any, tmp_path: Path) -> None:
-    regions = enumerated(he_net(2, 6, 6), domain)
-    regions.save(tmp_path / "cells.npz")
-    again = lr.load_regions(tmp_path / "cells.npz")
-    assert repr(again) == repr(regions)
-    assert again.summary() == regions.summary()
-    assert again.network == regions.network
-    assert np.array_equal(again.patterns, regions.patterns)
-    assert np.array_equal(again.vertex_coordinates, regions.vertex_coordinates)
-    assert again.exact_vertices(1) == regions.exact_vertices(1)
-    again.check()
-    regions.save(tmp_path / "again.npz")
-    assert (tmp_path / "cells.npz").read_bytes() == (tmp_path / "again.npz").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"cells_half_edges": np.array([10**6] * 16, np.int32)}, "cells_half_edges must lie from 0 to"),
-        ({"cells_x": np.zeros((9, 3))}, "must hold finite pairs"),
-        ({"cells_error": np.zeros(3)}, "cells_x and cells_error must have the same length"),
-        ({"cells_label": np.full(12, 99, np.int32)}, "cells_label must lie from"),
-        ({"pattern0": np.zeros((3, 1), np.uint64)}, "pattern0 must hold uint64 of shape"),
-        ({"certificate": np.zeros(3)}, "certificate must hold int64"),
-        ({"domain_kind": np.array("torus")}, "kind must be one of"),
-        ({"linear_regions_result": np.array(7)}, "linear_regions_result must be 1, got 7"),
-        ({"per_layer": np.array([object()], object)}, "plain numbers|pickle|object"),
-    ],
-)
-def test_damaged_files(change: dict[str, Any], message: str, tmp_path: Path) -> None:
-    enumerated(CROSS, SQUARE).save(tmp_path / "cells.npz")
-    with np.load(tmp_path / "cells.npz") as stored:
-        arrays = {**stored, **change}
-    np.savez(tmp_path / "damaged.npz", **arrays)
-    with pytest.raises(lr.InvalidInput, match=f"damaged.npz' must be a .npz file written by .*({message})"):
-        lr.load_regions(tmp_path / "damaged.npz")
-    arrays.pop("cells_label")
-    with pytest.raises(lr.InvalidInput, match="damaged.npz"):
-        np.savez(tmp_path / "damaged.npz", **arrays)
-        lr.load_regions(tmp_path / "damaged.npz")
-
-
-def test_no_file_and_no_archive(tmp_path: Path) -> None:
-    with pytest.raises(lr.InvalidInput, match="path must name an existing file"):
-        lr.load_regions(tmp_path / "none.npz")
-    (tmp_path / "text.npz").write_text("no archive")
-    with pytest.raises(lr.InvalidInput, match="text.npz"):
-        lr.load_regions(tmp_path / "text.npz")
+# Other forms
 
 
 def test_networkx() -> None:
