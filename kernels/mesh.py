@@ -138,13 +138,17 @@ def scan_word(mesh: Mesh, cell: int, w: int) -> int:
 
 
 @loop
-def open_layer(mesh: Mesh, n_cells: int, n_vertices: int) -> None:
-    """Find what cuts each cell in a new layer."""
+def open_layer(mesh: Mesh, n_cells: int, n_vertices: int, somewhere: Words) -> None:
+    """Find what cuts each cell in a new layer, and the hyperplanes that are positive somewhere, (words,)."""
     for c in range(n_cells):
         for w in range(mesh.positive.shape[1]):
             scan_word(mesh, c, w)
+    for w in range(somewhere.shape[0]):
+        somewhere[w] = 0
     for v in range(n_vertices):
         mesh.owner[v] = -1
+        for w in range(somewhere.shape[0]):
+            somewhere[w] |= mesh.positive[v, w]
 
 
 @loop

@@ -131,21 +131,14 @@ class Plane:
         cut, words = self.cuts[number], self.program.word_count(number)
         used = block.used
         widths = block.widths[0], len(cut.bias), words
-        if block.words_done:
-            mesh = block.mesh()
-        else:
-            mesh = block.arena.mesh((block.widths[0], 0, words), used, ("positive", "negative", "crossing", "pattern"))
-            self.classify(mesh, cut, block, number, outcome)
-            meshes.open_layer(mesh, block.n_cells, block.n_vertices)
+        mesh = block.mesh() if block.words_done else self.open(block, number, widths, outcome)
         last_word = words
         expected = meshes.line_up(mesh, block.n_cells, words)
         if 8 * expected * (widths[0] + widths[1]) > STEP_BYTES and block.words_done + 1 < words:
             last_word = block.words_done + 1
             expected = meshes.line_up(mesh, block.n_cells, last_word)
         self.make_room(block, expected, sum(widths))
-        mesh = block.arena.mesh(widths, used, () if block.words_done else ("z_next",))
-        if not block.words_done and widths[1]:
-            self.product(mesh, number, block)
+        mesh = block.arena.mesh(widths, used)
         state = np.zeros(meshes.STATE_ENTRIES, np.int64)
         state[: meshes.CURSOR] = used
         mesh = self.split(mesh, cut, state, block, last_word, outcome)
@@ -155,6 +148,17 @@ class Plane:
         order = np.empty(c, np.int32)
         meshes.cells_in_order(mesh, c, order)
         return Block(block.arena, v, e, c, widths, block.pattern[mesh.root[order]], block.seam, order, last_word)
+
+    def open(self, block: Block, number: int, widths: tuple[int, int, int], outcome: Outcome) -> meshes.Mesh:
+        """Begin a step: signs at the vertices that are there, what they cut, and the next step's rows there."""
+        fresh = "z_next", "positive", "negative", "crossing", "pattern"
+        mesh = block.arena.mesh(widths, block.used, fresh)
+        self.classify(mesh, self.cuts[number], block, number, outcome)
+        positive = np.empty(widths[2], np.uint64)
+        meshes.open_layer(mesh, block.n_cells, block.n_vertices, positive)
+        if widths[1]:
+            self.product(mesh, number, block, positive)
+        return mesh
 
     def make_room(self, block: Block, expected: int, row_entries: int) -> None:
         """Make room for the cells that are expected, up to a limit."""
@@ -178,15 +182,17 @@ class Plane:
         widths = mesh.z_next.shape[1], 0, 0
         return Block(arena, v, e, c, widths, pattern, block.seam, np.arange(c, dtype=np.int32))
 
-    def product(self, mesh: meshes.Mesh, number: int, block: Block) -> None:
-        """Rows of the next step at the vertices that are there, from the units that do not vanish on all of them."""
+    def product(self, mesh: meshes.Mesh, number: int, block: Block, positive: NDArray[np.uint64]) -> None:
+        """Rows of the next step at the vertices that are there, from the units that do not vanish on all of them.
+
+        `positive` has the bits of the hyperplanes that are positive at one of them.
+        """
         step, following = self.program.steps[number : number + 2]
         n_vertices = block.n_vertices
         n = mesh.z.shape[1]
         columns = np.arange(n)
         matrix = following.matrix
         if step.is_relu:
-            positive = np.bitwise_or.reduce(mesh.positive[:n_vertices], axis=0)
             columns = np.flatnonzero(np.unpackbits(positive.view(np.uint8), bitorder="little"))
             matrix = matrix[np.append(columns, n)]
         h = block.arena.rows("h", len(columns) + 1)[:n_vertices]
