@@ -11,15 +11,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._jit import loop, scalar
 from .bounds import ETAI, SLACK, UNIT, WEIGHT, ZN
 from .grain import is_product, is_sum
 from .instructions import count_bits, lowest_bit
-from .mesh import Cut, Floats, Index, Ints, Words
-
-Flags = NDArray[np.bool_]
+from .mesh import Cut, Flags, Floats, Index, Ints, Words
 
 
 class Chain(NamedTuple):

@@ -19,6 +19,7 @@ from .bounds import (
     NEXT_GRAIN,
     NH,
     RB,
+    REACH_TINY,
     S2,
     SI,
     SLACK,
@@ -298,7 +299,7 @@ def refine(
                 new.label[v] = cut.label0 + c.plane[r]
                 new.linked[v] = True
                 root[v] = i
-                _new_bounds(chain, new, i, v, c.key[r], c.delta[r], reach * SLACK)
+                _new_bounds(chain, new, i, v, c.key[r], c.delta[r], reach * SLACK + REACH_TINY)
             else:
                 new.label[v] = min(new.label[v], cut.label0 + c.plane[r])
         if new.z_next.shape[1] == 0:

@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Index = NDArray[np.int32]
 Words = NDArray[np.uint64]
+Flags = NDArray[np.bool_]
 
 DONE = 0
 NEED_ROOM = 1
@@ -77,6 +78,9 @@ class Cut(NamedTuple):
     slope: Floats
     intercept: Floats
     bend: Floats  # (m,) change of slope at each hyperplane
+    flat: Flags  # (pieces,) whether the slope is zero, exactly
+    zero: Flags  # (pieces,) whether the piece is zero, exactly
+    zero_at: Flags  # (m,) whether the unit is zero at the hyperplane's threshold, exactly
     is_relu: bool
     weight_t: Floats  # (n, n_next)
     bias: Floats  # (n_next,)

@@ -53,20 +53,20 @@ def unit_value(positive: Words, negative: Words, z: Floats, vertex: Floats, cut:
 @scalar
 def vanishes(positive: Words, negative: Words, vertex: Floats, cut: Cut, v: int) -> bool:
     """Whether every unit's value at v is exactly zero: then the next row is the bias, without error."""
+    direction = vertex[v, WEIGHT] == 0.0  # where thresholds and intercepts do not count
     for i in range(cut.start.shape[0] - 1):
         p = cut.piece[i]
-        place = 0.0
-        at_breakpoint = False
+        at = -1
         for k in range(cut.start[i], cut.start[i + 1]):
             s = sign_at(positive, negative, v, k)
             if s > 0:
                 p += 1
             elif s == 0:
-                at_breakpoint = True
-                place = cut.threshold[k]
-        if not at_breakpoint and cut.slope[p] != 0.0:
-            return False
-        if (cut.slope[p] * place + cut.intercept[p]) * vertex[v, WEIGHT] != 0.0:
+                at = k
+        if at >= 0:
+            if not (direction or cut.zero_at[at]):
+                return False
+        elif not (cut.flat[p] if direction else cut.zero[p]):
             return False
     return True
 

@@ -156,7 +156,7 @@ class ArenaPool:
                 room -= arena.size
                 if room >= 0:
                     kept.append(arena)
-            self._free = kept
+            self._free = kept[::-1]  # the next call starts with a small block
 
 
 ARENAS = ArenaPool(1 << 26)

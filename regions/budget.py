@@ -8,11 +8,14 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import BudgetExceeded
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+Ints = NDArray[np.int64]
 
 
 class Budget:
@@ -43,13 +46,23 @@ class Budget:
         """
         with self._lock:
             self._cells[step] += cells
-            if self.max_regions is not None and self._cells[step] > self.max_regions:
-                self.stopped = True
-                known = [int(self._cells[i]) for i in self._reported]
-                raise BudgetExceeded(
-                    f"max_regions must be at least the number of regions, got {self.max_regions:,}: "
-                    f"found so far after each layer: {known}"
-                )
+            self._check(step)
+
+    def correct(self, cells: Ints) -> None:
+        """Put the numbers of cells after each step in the place of what was counted, and test them likewise."""
+        with self._lock:
+            self._cells[:] = cells
+            for step in range(len(cells)):
+                self._check(step)
+
+    def _check(self, step: int) -> None:
+        if self.max_regions is not None and self._cells[step] > self.max_regions:
+            self.stopped = True
+            known = [int(self._cells[i]) for i in self._reported]
+            raise BudgetExceeded(
+                f"max_regions must be at least the number of regions, got {self.max_regions:,}: "
+                f"found so far after each layer: {known}"
+            )
 
     def check(self) -> None:
         """Stop this worker if another one, or the caller, has stopped."""

@@ -7,6 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral
 from typing import Literal, overload
 
 import numpy as np
@@ -86,7 +87,8 @@ def enumerate_regions(
     network : Network
     domain : Domain, or sequence of Domain
         Box, Polytope, Slice, Segment, Line or Polyline, of dimension one or two so far. A sequence holds curves, which
-        are enumerated together: far faster for many short ones. They share one certificate.
+        are enumerated together: far faster for many short ones. They share one certificate, and coordinates may
+        differ within their error bounds from those of single calls.
     max_regions : int, optional
         Stop with an error once there are more.
     n_jobs : int
@@ -123,7 +125,7 @@ def enumerate_regions(
     (5, 5.414213562373095)
     """
     domains = [domain] if isinstance(domain, Domain) else as_list(domain, "domain", "curves")
-    _check(network, domains, max_regions, n_jobs)
+    _check(network, domains, max_regions, n_jobs, executor)
     with _one_blas_thread():
         program = compile_network(network)
         if not isinstance(domain, Domain):
@@ -196,7 +198,7 @@ def count_regions(
     >>> lr.count_regions(network, lr.Box([-1, -1], [1, 1]))
     5
     """
-    _check(network, [domain], max_regions, n_jobs)
+    _check(network, [domain], max_regions, n_jobs, executor)
     with _one_blas_thread():
         program = compile_network(network)
         if domain.dim == 1:
@@ -212,7 +214,9 @@ def count_regions(
     return result if full_output else result.count
 
 
-def _check(network: Network, domains: Sequence[object], max_regions: int | None, n_jobs: int) -> None:
+def _check(
+    network: Network, domains: Sequence[object], max_regions: int | None, n_jobs: int, executor: Executor | None
+) -> None:
     if not isinstance(network, Network):
         raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
     for domain in domains:
@@ -224,10 +228,12 @@ def _check(network: Network, domains: Sequence[object], max_regions: int | None,
             raise invalid("domain", "have dimension 1 or 2 so far, and 1 in a sequence", domain.dim)
     if not domains:
         raise invalid("domain", "hold at least one curve", "none")
-    if max_regions is not None and max_regions < 1:
-        raise invalid("max_regions", "be at least 1", max_regions)
-    if n_jobs != int(n_jobs) or n_jobs == 0 or n_jobs < -1:
+    if max_regions is not None and not (isinstance(max_regions, Integral) and max_regions >= 1):
+        raise invalid("max_regions", "be a whole number, at least 1", max_regions)
+    if not (isinstance(n_jobs, Integral) and (n_jobs >= 1 or n_jobs == -1)):
         raise invalid("n_jobs", "be a positive number of threads, or -1 for one per core", n_jobs)
+    if not (executor is None or isinstance(executor, Executor)):
+        raise invalid("executor", "be a concurrent.futures.Executor", type(executor).__name__)
 
 
 def _layers(program: Program) -> list[int]:
@@ -268,20 +274,23 @@ def _lines(network: Network, program: Program, domains: list[Domain], max_region
     """Enumerate along several curves at once, their chains one after the other."""
     charts = [domain.line_chart() for domain in domains]
     settlers = [settler for chart in charts for settler in make_settlers(program, chart)]
-    engine = Line(program, settlers, Budget(len(program.steps), _layers(program), max_regions))
+    budget = Budget(len(program.steps), _layers(program), max_regions)
+    engine = Line(program, settlers, budget)
     stretch, outcome = engine.run(start_stretch(program, charts))
     certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
     starts = np.flatnonzero(stretch.chain.label == LOWER_END)
     cells = _cells_of(program, stretch, starts)
+    budget.correct(cells.per_step.sum(axis=0))  # now with the corners that a hyperplane passes through
     per_layer = cells.per_step[:, _layers(program)]
     results = []
     first_settler = 0
     for number, (domain, chart) in enumerate(zip(domains, charts, strict=True)):
         own = tuple(settlers[first_settler : first_settler + len(chart.charts)])
-        first_settler += len(chart.charts)
         part = slice(*cells.offset[number : number + 2])
         vertices = slice(part.start + number, part.stop + number + 1)
-        geometry = LineComplex(cells.t[vertices], cells.error[vertices], cells.label[vertices])
+        piece = np.minimum(cells.segment[vertices] - first_settler, len(own) - 1).astype(np.int32)
+        geometry = LineComplex(cells.t[vertices], cells.error[vertices], cells.label[vertices], piece)
+        first_settler += len(own)
         packed = tuple(p[part] for p in cells.patterns)
         regions = Regions(network, domain, program, own, geometry, packed, per_layer[number], certificate)
         results.append(regions)
@@ -296,6 +305,7 @@ class _LineCells:
     t: Floats  # (cells + curves,) vertices
     error: Floats
     label: NDArray[np.int32]
+    segment: Ints
     patterns: list[Words]  # (cells, words) for each step
     per_step: Ints  # (curves, steps)
 
@@ -322,6 +332,7 @@ def _cells_of(program: Program, stretch: Stretch, starts: Ints) -> _LineCells:
         t=chain.t[vertices],
         error=chain.vertex[vertices, DX],
         label=label[vertices],
+        segment=stretch.segment[vertices],
         patterns=[np.ascontiguousarray(p[changed]) for p in stretch.patterns],
         per_step=per_step,
     )

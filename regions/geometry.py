@@ -174,11 +174,14 @@ class LineComplex:
         Bounds of their distance from the exact ones.
     label : (N + 1,) ndarray of int32
         Hyperplane of each breakpoint; -1 and -2 at the ends.
+    piece : (N + 1,) ndarray of int32
+        The straight piece of the domain that each lies on.
     """
 
     t: Floats
     error: Floats
     label: Index
+    piece: Index
 
     dim = 1
 

@@ -32,6 +32,9 @@ def make_cut(step: Step, following: Step | None) -> meshes.Cut:
         slope=np.array(a.slope),
         intercept=step.intercept,
         bend=step.bend,
+        flat=np.array(a.flat),
+        zero=np.array(a.zero),
+        zero_at=np.array(a.zero_at),
         is_relu=step.is_relu,
         weight_t=np.zeros((n, 0)) if following is None else following.weight_t,
         bias=np.zeros(0) if following is None else following.bias,
@@ -101,7 +104,9 @@ class Plane:
             # other processes get a copy of their part and a part of the program's state
             copies = [divider.part(first, last, Arena()) for first, last in ranges]
             outcomes = workers.map(partial(_run_copy, self, number), copies)
-            return self.gathered(block, [p.seam for p in copies], outcomes, outcome)
+            result = self.gathered(block, [p.seam for p in copies], outcomes, outcome)
+            self.budget.correct(result.per_step)  # each process has counted its own part
+            return result
 
         def task(cells: tuple[int, int]) -> tuple[Seam, Outcome]:
             arena = ARENAS.take()

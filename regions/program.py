@@ -25,13 +25,22 @@ _SQUARINGS = 3
 _LARGEST_SHIFT = 400
 
 
-def _frobenius(matrix: Floats) -> float:
-    return float(np.sqrt(np.sum(matrix * matrix))) * (1 + 1e-9)
+def frobenius(matrix: Floats) -> float:
+    """A bound of the 2-norm of all entries, whatever their scale."""
+    shift = _scale(matrix)
+    scaled = np.ldexp(matrix, -shift)
+    return float(np.ldexp(np.sqrt(np.sum(scaled * scaled)) * (1 + 1e-9), shift))
+
+
+def _scale(matrix: Floats) -> int:
+    """The power of two that brings the largest entry to between a half and one; 0 where there is none."""
+    largest = float(np.abs(matrix).max(initial=0.0))
+    return int(np.frexp(largest)[1]) if 0 < largest < np.inf else 0
 
 
 def _symmetric_norm(matrix: Floats, squarings: int) -> float:
     """Bound the spectral norm of a symmetric matrix: |M|_2^2 <= |fl(M M)|_2 + gamma_n |M|_F^2, in the end Frobenius."""
-    size = _frobenius(matrix)
+    size = frobenius(matrix)
     if squarings == 0 or size == 0.0 or not np.isfinite(size):
         return size
     scaled = matrix * 2.0 ** -np.ceil(np.log2(size))
@@ -42,33 +51,36 @@ def _symmetric_norm(matrix: Floats, squarings: int) -> float:
 
 def spectral_bound(matrix: Floats) -> float:
     """A proven bound of the spectral norm, too large by m^(1/32) at most, m the smaller side; O(m^2 max(m, n))."""
-    size = _frobenius(matrix)
-    if size == 0.0 or not 1e-100 < size < 1e100:
+    shift = _scale(matrix)
+    scaled = np.ldexp(matrix, -shift)
+    size = frobenius(scaled)
+    if size == 0.0 or not np.isfinite(size):
         return size
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    wide = scaled if matrix.shape[0] <= matrix.shape[1] else scaled.T
     gram = wide @ wide.T
     gram = (gram + gram.T) / 2
     error = 2 * (wide.shape[1] + 4) * 2.0**-53 * size * size
-    return min(size, float(np.sqrt(_symmetric_norm(gram, _SQUARINGS) + error)) * (1 + 1e-9))
+    bound = min(size, float(np.sqrt(_symmetric_norm(gram, _SQUARINGS) + error)) * (1 + 1e-9))
+    return float(np.ldexp(bound, shift))
 
 
 def _norms(weight: Floats, bias: Floats) -> Floats:
     """RW, RB, SW, RBF, GAMMA, BN, GRAIN_W of kernels.bounds."""
-    rows = np.sum(weight * weight, axis=1)
-    rows_b = rows + bias * bias
+    both = np.column_stack([weight, bias])
+    shift = _scale(both)
+    rows = np.ldexp(both, -shift) ** 2
     n = weight.shape[1] + 4
     unit = 2.0**-53
-    values = [
-        np.sqrt(rows.max(initial=0.0)),
-        np.sqrt(rows_b.max(initial=0.0)),
-        spectral_bound(weight),
-        np.sqrt(rows_b.sum()),
-        n * unit / (1 - n * unit),
-        np.sqrt(np.sum(bias * bias)),
+    sizes = [
+        np.sqrt(rows[:, :-1].sum(axis=1).max(initial=0.0)),
+        np.sqrt(rows.sum(axis=1).max(initial=0.0)),
+        np.sqrt(rows.sum()),
     ]
+    row, row_bias, total = (float(np.ldexp(size * (1 + 1e-9), shift)) for size in sizes)
     grain = np.empty(len(weight))
-    row_grains(np.column_stack([weight, bias]), np.full(len(weight), -np.inf), grain)
-    return np.append(np.array(values) * (1 + 1e-9), grain.min(initial=0.0))
+    row_grains(both, np.full(len(weight), -np.inf), grain)
+    gamma = n * unit / (1 - n * unit) * (1 + 1e-9)
+    return np.array([row, row_bias, spectral_bound(weight), total, gamma, frobenius(bias), grain.min(initial=0.0)])
 
 
 @dataclass(frozen=True)

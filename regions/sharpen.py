@@ -30,7 +30,7 @@ def sharpened(regions: Cells) -> Geometry:
     """
     g = regions.coarse
     finite = g.vertex_coordinates[np.isfinite(g.vertex_coordinates).all(axis=1)]
-    extent = float(np.ptp(finite, axis=0).max(initial=0.0))
+    extent = float(np.ptp(finite, axis=0).max()) if len(finite) else 0.0
     worst = np.argsort(-g.error, kind="stable")[:MOST]
     worst = np.sort(worst[g.error[worst] > LIMIT * extent])
     if not len(worst):

@@ -26,7 +26,7 @@ Arrays = dict[str, NDArray[Any]]
 
 _KEYS = re.compile(rf"{FORMAT_KEY}|(network|domain|cells)_\w+|pattern[0-9]{{1,6}}|per_layer|certificate")
 _GEOMETRY: dict[int, dict[str, tuple[type, int]]] = {
-    1: {"t": (np.float64, 1), "error": (np.float64, 1), "label": (np.int32, 1)},
+    1: {"t": (np.float64, 1), "error": (np.float64, 1), "label": (np.int32, 1), "piece": (np.int32, 1)},
     2: {
         "x": (np.float64, 2),
         "error": (np.float64, 1),
@@ -105,14 +105,17 @@ def _build(arrays: Arrays) -> Regions:
     if domain.dim not in _GEOMETRY or domain.n_inputs != network.n_inputs:
         raise invalid("domain", "have dimension 1 or 2 and fit the network", repr(domain))
     program = compile_network(network)
-    geometry = _geometry(arrays, domain.dim, program.n_hyperplanes)
+    chart = domain.chart()
+    geometry = _geometry(arrays, domain.dim, program.n_hyperplanes, len(chart.charts))
     patterns = tuple(
         _array(arrays, f"pattern{i}", np.uint64, 2, (geometry.n_cells, (s.activation.n_hyperplanes + 63) // 64))
         for i, s in enumerate(program.steps)
     )
     per_layer = _array(arrays, "per_layer", np.int64, 1, (len(network.activations),))
     figures = _array(arrays, "certificate", np.int64, 1, (3,)).tolist()
-    settlers = tuple(make_settlers(program, domain.chart()))
+    if min(figures) < 0:
+        raise invalid("certificate", "hold numbers of signs", figures)
+    settlers = tuple(make_settlers(program, chart))
     return Regions(network, domain, program, settlers, geometry, patterns, per_layer, Certificate(*figures))
 
 
@@ -127,13 +130,16 @@ def _array(arrays: Arrays, key: str, dtype: type, ndim: int, shape: tuple[int, .
     return np.ascontiguousarray(value) if ndim else value
 
 
-def _geometry(arrays: Arrays, dim: int, n_labels: int) -> Geometry:
+def _geometry(arrays: Arrays, dim: int, n_labels: int, n_pieces: int) -> Geometry:
     own = {name: _array(arrays, f"cells_{name}", *kind) for name, kind in _GEOMETRY[dim].items()}
+    if not (own["error"] >= 0).all():
+        raise invalid("cells_error", "hold numbers from 0 up", own["error"])
     if dim == 1:
-        _same_length(own, "t", "error", "label")
+        _same_length(own, "t", "error", "label", "piece")
         if len(own["t"]) < 2 or np.isnan(own["t"]).any():
             raise invalid("cells_t", "hold at least two numbers", own["t"])
         _indices(own, "label", -2, n_labels)
+        _indices(own, "piece", 0, n_pieces)
         return LineComplex(**own)
     _same_length(own, "x", "error")
     _same_length(own, "ends", "label")

@@ -36,7 +36,7 @@ class AffineChart:
     @property
     def is_identity(self) -> bool:
         """Whether it is x = t."""
-        return not self.floats[0].any() and np.array_equal(self.floats[1], np.eye(*self.floats[1].shape))
+        return not self.floats[0].any() and np.array_equal(self.floats[1], np.eye(len(self.floats[0])))
 
     def image(self, t: Floats) -> tuple[Floats, Floats]:
         """Inputs at float coordinates t (k, d), and bounds of their rounding."""

@@ -37,6 +37,12 @@ def _pair(first: object, second: object, names: tuple[str, str]) -> tuple[Floats
     return a, b
 
 
+def _in_range(vertices: Floats, name: str) -> None:
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.diff(vertices, axis=0)).all():
+            raise invalid(name, "differ from the point before by numbers in the range of float64", "larger differences")
+
+
 @dataclass(frozen=True, eq=False, init=False)
 class Segment(_Curve):
     """The segment x = start + t (end - start), 0 <= t <= 1; lengths are those of t.
@@ -67,6 +73,7 @@ class Segment(_Curve):
         first, last = _pair(start, end, ("start", "end"))
         if np.array_equal(first, last):
             raise invalid("end", "differ from start", "the same point")
+        _in_range(np.stack([first, last]), "end")
         object.__setattr__(self, "start", first)
         object.__setattr__(self, "end", last)
 
@@ -231,10 +238,11 @@ class Polyline(_Curve):
             raise invalid("points", "be at least 3 for a closed polyline", len(corners))
         object.__setattr__(self, "points", read_only(corners))
         object.__setattr__(self, "closed", bool(closed))
-        same = np.flatnonzero((np.diff(self._vertices, axis=0) == 0).all(axis=1))
+        same = np.flatnonzero((self._vertices[1:] == self._vertices[:-1]).all(axis=1))
         if len(same):
             i = int(same[0])
             raise invalid(f"points[{(i + 1) % len(corners)}]", f"differ from points[{i}]", "the same point")
+        _in_range(self._vertices, "points")
 
     @property
     def _vertices(self) -> Floats:

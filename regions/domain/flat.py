@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from math import prod
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -289,13 +290,16 @@ class Slice(Domain):
         p = exact_array(points, "points")
         if p.ndim != 2 or len(p) != 3 or p.shape[1] < 2:
             raise invalid("points", "have shape (3, n_0) with n_0 >= 2", p.shape)
-        if not 0 <= margin < np.inf:
-            raise invalid("margin", "be at least 0 and finite", margin)
+        if not (isinstance(margin, Real) and 0 <= margin < np.inf):
+            raise invalid("margin", "be a number, at least 0 and finite", margin)
         if shape != "square":
             raise invalid("shape", 'be "square"', shape)
         if not full_rank(np.column_stack([p[1] - p[0], p[2] - p[0]])):
             raise invalid("points", "not lie on one line", "points that do")
-        u, v = p[1] - p[0], p[2] - p[0]
+        with np.errstate(over="ignore"):
+            u, v = p[1] - p[0], p[2] - p[0]
+            if not np.isfinite(np.sum(u * u) * np.sum(v * v)):
+                raise invalid("points", "lie within 1e77 of each other", "points farther apart")
         first = u / np.linalg.norm(u)
         second = v - (v @ first) * first
         second -= (second @ first) * first

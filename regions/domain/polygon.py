@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from sys import float_info
 
 from linear_regions.errors import invalid
 
@@ -66,4 +67,6 @@ def polygon(half_planes: list[HalfPlane]) -> tuple[list[Point], list[HalfPlane]]
     while (point := following[corners[-1]][0]) != start:
         corners.append(point)
         sides.append(following[point][1])
+    if any(abs(c) > float_info.max for corner in corners for c in corner):
+        raise invalid("Polytope(A, b)", "have corners within the range of float64", "corners beyond it")
     return corners, sides

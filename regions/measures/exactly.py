@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
-from math import floor, inf
+from math import isfinite, isinf
 from typing import TYPE_CHECKING
 
-from linear_regions.domain import Polyline
 from linear_regions.errors import invalid
 from linear_regions.geometry import LineComplex
 
@@ -32,25 +31,19 @@ def exact_vertices(regions: Cells, cell: int) -> list[Point]:
 
 
 def exact_breakpoint(regions: Cells, number: int, geometry: LineComplex) -> Fraction | float:
-    """Breakpoint or end `number` of a chain, as a rational number or an infinite float.
-
-    On a polyline the neuron's row depends on the straight piece; t with its error bound leaves two or three of them, of
-    which the right one has its zero within the bound.
-    """
-    t, label = float(geometry.t[number]), int(geometry.label[number])
-    if abs(t) == inf:
+    """Breakpoint or end `number` of a chain, as a rational number or an infinite float."""
+    t, error = float(geometry.t[number]), float(geometry.error[number])
+    if isinf(t):
         return t
+    if error == 0.0:
+        return Fraction(t)
     words = regions.words(min(number, len(regions) - 1))
-    near, error = Fraction(t), Fraction(float(geometry.error[number]))
-    pieces = [0]
-    if isinstance(regions.domain, Polyline):
-        last = len(regions.settlers) - 1
-        pieces = [i for i in range(floor(near - error) - 1, floor(near + error) + 1) if 0 <= i <= last]
-    for piece in pieces:
-        x, w = (int(v) for v in regions.settlers[piece].exact.vertex((label,), words))
-        if w and abs(Fraction(x, w) - near) <= error:
-            return Fraction(x, w)
-    raise AssertionError("the error bound of a breakpoint holds its exact place")
+    exact = regions.settlers[int(geometry.piece[number])].exact
+    x, w = (int(v) for v in exact.vertex((int(geometry.label[number]),), words))
+    place = Fraction(x, w)
+    if isfinite(error) and abs(place - Fraction(t)) > Fraction(error):
+        raise AssertionError("the error bound of a breakpoint holds its exact place")
+    return place
 
 
 def exact_volume(regions: Cells, cell: int) -> Fraction:

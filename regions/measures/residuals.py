@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from math import fsum
+from math import fsum, isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from linear_regions.domain import Polyline
 from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex
-from linear_regions.program import spectral_bound
+from linear_regions.program import frobenius, spectral_bound
 
 from .maps import float_arithmetic, walk
 
@@ -33,6 +33,8 @@ def volume_failures(regions: Regions, exact: bool) -> Iterator[str]:
     if exact:
         if (found := sum(regions.exact_volumes(), start=Fraction(0))) != total:
             yield f"volumes must add up to {total}, got {found}"
+        return
+    if not isfinite(np.sum(regions.volumes) + np.sum(regions.volume_errors)):
         return
     near, error = fsum(regions.volumes), fsum(regions.volume_errors)
     if abs(Fraction(near) - total) > Fraction((error + UNIT * near) * SLACK):
@@ -82,7 +84,7 @@ def rounding_bounds(regions: Regions, t: Floats, error: Floats) -> Rounding:
     entering: list[Floats] = []
     affines = [layer.affine for layer in regions.network.layers]
     for number, affine in enumerate(affines):
-        rounding = 2 * (affine.n_inputs + 4) * UNIT * np.sqrt(np.sum(affine.weight**2) + np.sum(affine.bias**2))
+        rounding = 2 * (affine.n_inputs + 4) * UNIT * frobenius(np.column_stack([affine.weight, affine.bias]))
         norm = spectral_bound(affine.weight)
         e = (norm * e + rounding * (size + 1)) * SLACK
         size = (norm * size + np.linalg.norm(affine.bias)) * SLACK

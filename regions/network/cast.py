@@ -14,6 +14,7 @@ from linear_regions.errors import invalid
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+FlagArray = NDArray[np.bool_]
 AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 
 # Every integer up to this size is a float64; beyond it only some are.

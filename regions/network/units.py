@@ -15,7 +15,7 @@ import numpy as np
 
 from linear_regions.errors import invalid
 
-from .cast import FloatArray, IntArray, as_list, exact_float, exact_rational, read_only
+from .cast import FlagArray, FloatArray, IntArray, as_list, exact_float, exact_rational, read_only
 
 
 @dataclass(frozen=True)
@@ -233,6 +233,22 @@ class Activation:
         return self._per_neuron([[_remainder(c) for c in unit.intercepts] for unit in self.units])
 
     @cached_property
+    def flat(self) -> FlagArray:
+        """(n_pieces,) whether the slope is zero, exactly."""
+        return self._flags([[a == 0 for a in unit.slopes] for unit in self.units])
+
+    @cached_property
+    def zero(self) -> FlagArray:
+        """(n_pieces,) whether the piece is zero, exactly."""
+        pieces = [zip(unit.slopes, unit.intercepts, strict=True) for unit in self.units]
+        return self._flags([[a == 0 and c == 0 for a, c in piece] for piece in pieces])
+
+    @cached_property
+    def zero_at(self) -> FlagArray:
+        """(m,) whether the unit is zero at the hyperplane's breakpoint, exactly."""
+        return self._flags([[unit(t) == 0 for t in unit.breakpoints] for unit in self.units])
+
+    @cached_property
     def lipschitz(self) -> float:
         """The largest slope in size, rounded up: never below the exact one."""
         largest = max(abs(a) for unit in self.units for a in unit.slopes)
@@ -274,6 +290,9 @@ class Activation:
     def __str__(self) -> str:
         """Show the units."""
         return "/".join(map(str, self.units)) if len(self.units) <= 3 else f"{len(self.units)} kinds of unit"
+
+    def _flags(self, tables: Sequence[Sequence[bool]]) -> FlagArray:
+        return read_only(self._per_neuron(tables) != 0)
 
     def _per_neuron(self, tables: Sequence[Sequence[float]]) -> FloatArray:
         """Lay the tables of the units out neuron after neuron."""
