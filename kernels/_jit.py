@@ -2,7 +2,7 @@
 
 Numba's on-disk cache looks only at the file that holds a function, so a change in a callee of another file would
 serve stale machine code. The cache directory is therefore named by a hash of all kernel sources. Fast-math is never
-used: it would void every error bound.
+used: it would void every error bound. (Sums inside bounds alone may be taken in any order, see `instructions.add`.)
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .domain import Polytope as Polytope
     from .domain import Segment as Segment
     from .domain import Slice as Slice
+    from .enumerate import RegionCount as RegionCount
     from .enumerate import count_regions as count_regions
     from .enumerate import enumerate_regions as enumerate_regions
     from .errors import BudgetExceeded as BudgetExceeded
@@ -50,6 +51,7 @@ _MODULE_OF = {
     "Network": "network",
     "Polyline": "domain",
     "Polytope": "domain",
+    "RegionCount": "enumerate",
     "Regions": "complex",
     "Segment": "domain",
     "Slice": "domain",

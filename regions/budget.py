@@ -58,10 +58,11 @@ class Budget:
     def _check(self, step: int) -> None:
         if self.max_regions is not None and self._cells[step] > self.max_regions:
             self.stopped = True
-            known = [int(self._cells[i]) for i in self._reported]
+            known = [int(self._cells[i]) for i in self._reported if self._cells[i]]
             raise BudgetExceeded(
                 f"max_regions must be at least the number of regions, got {self.max_regions:,}: "
-                f"found so far after each layer: {known}"
+                f"found so far after each layer that was reached: {known}",
+                known,
             )
 
     def check(self) -> None:

@@ -68,17 +68,17 @@ class Cells:
 
     def words(self, cell: int) -> list[Words]:
         """The packed pattern of one cell."""
-        return [p[cell] for p in self.packed_patterns]
+        return [p[self._cell(cell)] for p in self.packed_patterns]
 
     def _cell(self, value: object) -> int:
-        """An index of a cell; negative ones count from the end."""
+        """An index of a cell; negative ones are refused, as -1 is what `find` gives for points outside."""
         try:
             cell = index(value)  # type: ignore[arg-type]
         except TypeError:
             raise invalid("cell", "be an integer", repr(value)) from None
-        if not -len(self) <= cell < len(self):
+        if not 0 <= cell < len(self):
             raise invalid("cell", f"be an index of one of {len(self)} cells", cell)
-        return cell % len(self)
+        return cell
 
     @property
     def volumes(self) -> Floats:
@@ -146,6 +146,8 @@ class Cells:
             As `exact_vertices`, whose cost per cell it has.
         """
         cells = range(len(self)) if indices is None else [self._cell(i) for i in indices]
+        if self.domain.volume is None and (unbounded := [c for c in cells if np.isinf(self.volumes[c])]):
+            raise invalid("indices", "name bounded cells alone", f"the unbounded {unbounded} too")
         return [exactly.exact_volume(self, cell) for cell in cells]
 
     @cached_property

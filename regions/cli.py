@@ -151,7 +151,7 @@ def _add_problem(parser: argparse.ArgumentParser) -> None:
         "--plane", nargs="+", type=_point, metavar="P", help="a square through three points, or a (3, n) .npy file"
     )
     domain.add_argument(
-        "--margin", type=float, default=0.2, help="of the square about the three points, over their circumradius (0.2)"
+        "--margin", type=float, help="of the square about the three points, over their circumradius (0.2)"
     )
     parser.add_argument("--max-regions", type=int, metavar="N", help="stop with exit code 3 once there are more")
     parser.add_argument(
@@ -191,6 +191,8 @@ def _load_point(point: list[float] | Path, name: str) -> Any:
 def _domain(options: argparse.Namespace, network: Network) -> Domain:
     from .domain import Line, Segment, Slice
 
+    if options.margin is not None and options.plane is None:
+        raise invalid("--margin", "be given with --plane alone", options.margin)
     if options.box is not None:
         return _box(options.box, network.n_inputs)
     if options.segment is not None:
@@ -204,7 +206,8 @@ def _domain(options: argparse.Namespace, network: Network) -> Domain:
         raise invalid("--plane", "be three points, or one .npy file of shape (3, n)", f"{len(points)} values")
     if len({len(p) for p in points}) > 1:
         raise invalid("--plane", "be points of one dimension", [len(p) for p in points])
-    return Slice.through(points[0] if len(points) == 1 else points, margin=options.margin)
+    margin = 0.2 if options.margin is None else options.margin
+    return Slice.through(points[0] if len(points) == 1 else points, margin=margin)
 
 
 def _box(bounds: list[float], n_inputs: int) -> Domain:
@@ -325,3 +328,7 @@ def _write(partial: Path, content: bytes, path: Path) -> None:
         partial.write_bytes(content)
     except OSError as error:
         raise invalid("--output", "name a file that can be written", f"{str(path)!r} ({error.strerror})") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

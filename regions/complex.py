@@ -60,7 +60,7 @@ class Regions(Cells):
         """Show the number of cells and what proved it."""
         layers = "/".join(map(str, self.per_layer.tolist()))
         c = self.certificate
-        state = f"certified: {c.signs:,} signs, {c.exact_signs:,} exact"
+        state = f"certified: {c.signs:,} signs, {c.exact_signs:,} in rationals"
         return f"Regions({len(self)} cells in {self.dim}-D, layers {layers or 'none'}, {state})"
 
     def summary(self) -> str:
@@ -206,8 +206,9 @@ class Regions(Cells):
 
         Notes
         -----
-        Exact: floats answer where error bounds prove the answer, rational arithmetic where they do not. A microsecond
-        or two and one evaluation of the network per point; a few milliseconds for a point on a boundary.
+        Exact: floats answer where error bounds prove the answer, rational arithmetic where they do not. A few
+        microseconds and one evaluation of the network per point; a few milliseconds for a point on a boundary, that of
+        the domain included.
         """
         return location.find(self, points)
 
@@ -289,7 +290,23 @@ class Regions(Cells):
         save_regions(self, path)
 
     def plot(self, ax: Axes | None = None, *, color: object = "cell", mark: object = None, edges: bool = True) -> Axes:
-        """Draw the cells, or on a line the network's outputs with the breakpoints; see `plot.plot_regions`."""
+        """Draw the cells, or on a line the network's outputs with the breakpoints.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; by default a new figure of pyplot.
+        color : {"cell", "area", "layer", "output"} or (N,) array_like
+            What the colours of cells show; "layer" colours the edges. On a line breakpoints are coloured by layer.
+        mark : (M, d) array_like, optional
+            Points to mark, in slice coordinates.
+        edges : bool
+            Whether to draw the edges between cells, or the breakpoints.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
         from .plot import plot_regions
 
         return plot_regions(self, ax, color=color, mark=mark, edges=edges)

@@ -35,7 +35,7 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RegionCount:
     """The number of regions, without the regions.
 
@@ -90,7 +90,7 @@ def enumerate_regions(
         are enumerated together: far faster for many short ones. They share one certificate, and coordinates may
         differ within their error bounds from those of single calls.
     max_regions : int, optional
-        Stop with an error once there are more.
+        Stop with an error once there are more, in all domains of a sequence together.
     n_jobs : int
         Threads; -1 for one per core. The result is the same, byte for byte, for any number.
     executor : concurrent.futures.Executor, optional
@@ -108,7 +108,7 @@ def enumerate_regions(
     InvalidInput
         If the domain does not fit the network, or its dimension is not supported.
     BudgetExceeded
-        If there are more than `max_regions`; the message says what is known by then.
+        If there are more than `max_regions`; its `per_layer` holds what is known by then.
 
     Notes
     -----
@@ -177,7 +177,10 @@ def count_regions(
 
     Parameters
     ----------
-    network, domain, max_regions, n_jobs, executor, progress
+    network : Network
+    domain : Domain
+        One; for many curves add up what `enumerate_regions` gives for their sequence.
+    max_regions, n_jobs, executor, progress
         As in `enumerate_regions`.
     full_output : bool
         Whether to return counts per layer and the certificate too.
@@ -229,7 +232,7 @@ def _check(
     if not domains:
         raise invalid("domain", "hold at least one curve", "none")
     if max_regions is not None and not (isinstance(max_regions, Integral) and max_regions >= 1):
-        raise invalid("max_regions", "be a whole number, at least 1", max_regions)
+        raise invalid("max_regions", "be at least 1, a whole number", max_regions)
     if not (isinstance(n_jobs, Integral) and (n_jobs >= 1 or n_jobs == -1)):
         raise invalid("n_jobs", "be a positive number of threads, or -1 for one per core", n_jobs)
     if not (executor is None or isinstance(executor, Executor)):

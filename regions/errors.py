@@ -36,7 +36,21 @@ class UnsupportedModule(LinearRegionsError, ValueError):
 
 
 class BudgetExceeded(LinearRegionsError, RuntimeError):
-    """A limit set by the caller (for example on the number of regions) was reached before the work was done."""
+    """A limit set by the caller (for example on the number of regions) was reached before the work was done.
+
+    Attributes
+    ----------
+    per_layer : list of int
+        Regions found by then after each layer that was reached: at least so many there are.
+    """
+
+    def __init__(self, message: str, per_layer: list[int]) -> None:
+        super().__init__(message, per_layer)
+        self.per_layer = per_layer
+
+    def __str__(self) -> str:
+        """The message."""
+        return str(self.args[0])
 
 
 class InvariantViolated(LinearRegionsError, RuntimeError):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _COLORS = ("cell", "area", "layer", "output")
+_LINE_COLORS = ("cell", "layer", "output")  # on a line the output is drawn in any case
 _GOLDEN = 0.6180339887498949  # multiples of it, modulo one, are spread evenly: neighbours get different colours
 
 
@@ -59,6 +60,8 @@ def plot_regions(
     if isinstance(color, str) and color not in _COLORS:
         names = ", ".join(map(repr, _COLORS))
         raise invalid("color", f"be one of {names}, or an array with a number per cell", repr(color))
+    if regions.dim == 1 and not (isinstance(color, str) and color in _LINE_COLORS):
+        raise invalid("color", f"be one of {', '.join(map(repr, _LINE_COLORS))} on a line", repr(color))
     marked = None if mark is None else points_in_slice(regions, mark, "mark")
     values = None if isinstance(color, str) else exact_array(color, "color")
     if values is not None and values.shape != (len(regions),):

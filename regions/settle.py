@@ -166,14 +166,11 @@ class Settler:
         with np.errstate(all="ignore"):
             double.double_affine(step.weight_t, step.bias, before.high, before.low, high, low)
             size = float(np.sqrt(np.sum(before.high**2, axis=0).max())) + 1.0
-        rounding = (len(before.high) + 8) * double.UNIT * size
-        norms = step.norms
-        columns = _Columns(
-            high,
-            low,
-            float(norms[bounds.SW] * before.norm_error + norms[bounds.RBF] * rounding) * 1.001,
-            float(norms[bounds.RW] * before.norm_error + norms[bounds.RB] * rounding) * 1.001 + 1e-280,
-        )
+            rounding = (len(before.high) + 8) * double.UNIT * size
+            norms = step.norms
+            norm_error = float(norms[bounds.SW] * before.norm_error + norms[bounds.RBF] * rounding) * 1.001
+            entry_error = float(norms[bounds.RW] * before.norm_error + norms[bounds.RB] * rounding) * 1.001 + 1e-280
+        columns = _Columns(high, low, norm_error, entry_error)
         self._cache[key] = columns
         self._cached += 2 * high.nbytes
         while self._cached > _CACHED_BYTES and len(self._cache) > 1:

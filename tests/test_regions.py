@@ -258,6 +258,7 @@ def test_distance_is_that_of_all_facets() -> None:
         (lambda r: r.boundary_volume(2, "layer"), "by must be None for codim 2"),
         (lambda r: r.boundary_volume(by="cell"), 'by must be None, "layer" or "neuron", got \'cell\''),
         (lambda r: r.vertices(4), "cell must be an index of one of 4 cells, got 4"),
+        (lambda r: r.vertices(-1), "cell must be an index of one of 4 cells, got -1"),
         (lambda r: r.vertices(0.5), "cell must be an integer, got 0.5"),
         (lambda r: r.save("cells.txt"), "path must end in .npz"),
     ],

@@ -22,7 +22,9 @@ def exact_vertices(regions: Cells, cell: int) -> list[Point]:
     if isinstance(geometry, LineComplex):
         ends = [exact_breakpoint(regions, cell, geometry), exact_breakpoint(regions, cell + 1, geometry)]
         if not all(isinstance(t, Fraction) for t in ends):
-            raise invalid("cell", "be bounded to have exact vertices", f"{cell}, from {ends[0]} to {ends[1]}")
+            raise invalid(
+                "cell", "be bounded to have exact vertices", f"{cell}, from {float(ends[0])} to {float(ends[1])}"
+            )
         return [(Fraction(t),) for t in ends]
     words = regions.words(cell)
     exact = regions.settlers[0].exact

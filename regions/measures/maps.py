@@ -29,14 +29,14 @@ _CHUNK_BYTES = 1 << 24
 
 
 class AffineMaps(NamedTuple):
-    """The maps t -> A[c] @ t + b[c] of the cells."""
+    """The maps t -> A[c] @ t + b[c] of the cells, A (N, n_out, d) and b (N, n_out); or one map, A (n_out, n) and b."""
 
     A: Floats
     b: Floats
 
 
 class ExactMap(NamedTuple):
-    """One affine map in rational numbers, A a list of rows."""
+    """One affine map t -> A t + b in rational numbers, A a list of n_out rows of d numbers, b of n_out numbers."""
 
     A: list[list[Fraction]]
     b: list[Fraction]
@@ -63,7 +63,11 @@ def output_affine(regions: Regions) -> Affine | None:
 def one_chart(regions: Regions) -> None:
     """Refuse a domain on which slice coordinates are not one affine chart."""
     if isinstance(regions.domain, Polyline) and len(regions.settlers) > 1:
-        raise invalid("domain", "have one affine chart for maps in slice coordinates", repr(regions.domain))
+        raise invalid(
+            "domain",
+            "have one affine chart for maps in slice coordinates (ambient_map has those in input coordinates)",
+            repr(regions.domain),
+        )
 
 
 def float_arithmetic(regions: Regions) -> Arithmetic:

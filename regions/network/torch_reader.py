@@ -50,11 +50,11 @@ def _supported_base(module: nn.Module, path: str) -> type[nn.Module]:
     kind = type(module)
     base = next((parent for parent in kind.__mro__ if parent is nn.Sequential or parent in _READERS), None)
     if isinstance(module, _BatchNorm):
+        fold = "fold it with torch.nn.utils.fusion.fuse_linear_bn_eval(linear, batch_norm) and pass the folded model"
         if module.training:
-            raise InvalidInput(f"{path}: {kind.__name__} is in training mode; call .eval() on the model first")
+            raise InvalidInput(f"{path}: {kind.__name__} is in training mode; call .eval(), then {fold}")
         raise UnsupportedModule(
-            f"{path}: {kind.__name__} is not supported, since folding it into a Linear rounds; "
-            "fold it yourself and pass the folded model"
+            f"{path}: {kind.__name__} is not supported, since folding it into a Linear rounds; {fold}"
         )
     if base is None:
         raise UnsupportedModule(f"{path}: {kind.__name__} is not supported; {_advice()}")
