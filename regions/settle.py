@@ -23,7 +23,7 @@ from linear_regions.kernels import bounds, double
 
 from .domain.chart import AffineChart, LineChart, PlaneChart
 from .exact import ExactCells, Row
-from .program import Program
+from .program import Program, frobenius
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -189,9 +189,9 @@ class Settler:
         )  # fmt: skip
         error = columns.norm_error * a.lipschitz
         if not step.is_relu:
-            size = np.sqrt(np.sum(columns.high**2, axis=0).max()) * a.lipschitz + np.sqrt(np.sum(step.intercept**2))
-            error += float(size) * 32 * double.UNIT
-        return _Columns(high, low, float(error) * 1.001, 0.0)
+            size = frobenius(columns.high) * a.lipschitz + frobenius(step.intercept)
+            error += size * 32 * double.UNIT
+        return _Columns(high, low, error * 1.001, 0.0)
 
     def _start(self) -> _Columns:
         if self._chart_columns is None:

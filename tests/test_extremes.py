@@ -114,7 +114,7 @@ def test_budgets_of_lines_and_processes(monkeypatch: pytest.MonkeyPatch) -> None
     ("call", "message"),
     [
         *((lambda n=n: lr.count_regions(STEP, LINE, n_jobs=n), "n_jobs must be a positive") for n in (None, [1], 1j)),
-        *((lambda n=n: lr.count_regions(STEP, LINE, max_regions=n), "max_regions must be at least 1") for n in ("2", [1])),
+        *((lambda n=n: lr.count_regions(STEP, LINE, max_regions=n), "max_regions must be") for n in ("2", [1])),
         (lambda: lr.count_regions(STEP, LINE, executor="a"), "executor must be a concurrent.futures.Executor, got str"),
         (lambda: lr.Slice.through(np.eye(3) * 1e200), "points must lie within"),
         (lambda: lr.Slice.through(np.eye(3), margin="a"), "margin must be a number"),
