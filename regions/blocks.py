@@ -255,7 +255,7 @@ class Divider:
             cells = block.order[first:last]
             v, e = kernels.number_part(mesh, cells, *maps, self._source, self._source_vertex)
             source, source_vertex = self._source[:e].copy(), self._source_vertex[:v].copy()
-            arena.reserve(v, e, last - first)
+            arena.reserve(4 * v, 4 * e, 4 * (last - first))  # about what a step makes of them
             part = arena.mesh(block.widths)
             kernels.copy_part(mesh, cells, *maps, source, source_vertex, part)
         half = np.arange(2 * e, dtype=np.int32)
