@@ -17,6 +17,7 @@ from .bounds import ETAI, SLACK, UNIT, WEIGHT, ZN
 from .grain import is_product, is_sum
 from .instructions import count_bits, lowest_bit
 from .mesh import Cut, Flags, Floats, Index, Ints, Words
+from .signs import opposite
 
 
 class Chain(NamedTuple):
@@ -44,12 +45,6 @@ class Crossings(NamedTuple):
     group: Ints  # (X,) number of the breakpoint within its interval, from 1: equal for crossings at one point
 
 
-@scalar
-def crossing_words(positive: Words, negative: Words, i: int, w: int) -> np.uint64:
-    """Hyperplanes with opposite strict signs at the ends of interval i, in word w."""
-    return (positive[i, w] & negative[i + 1, w]) | (negative[i, w] & positive[i + 1, w])
-
-
 @loop
 def count_crossings(chain: Chain, offset: Ints) -> int:
     """Fill `offset`; returns the number of crossings."""
@@ -59,7 +54,7 @@ def count_crossings(chain: Chain, offset: Ints) -> int:
         count = 0
         if i + 1 < n and chain.linked[i]:
             for w in range(chain.positive.shape[1]):
-                count += count_bits(crossing_words(chain.positive, chain.negative, i, w))
+                count += count_bits(opposite(chain.positive, chain.negative, i, i + 1, w))
         offset[i + 1] = offset[i] + count
     return offset[n]
 
@@ -146,7 +141,7 @@ def find_crossings(chain: Chain, cut: Cut, c: Crossings) -> int:
         wb = chain.vertex[i + 1, WEIGHT]
         q = first
         for w in range(chain.positive.shape[1]):
-            cross = crossing_words(chain.positive, chain.negative, i, w)
+            cross = opposite(chain.positive, chain.negative, i, i + 1, w)
             while cross:
                 bit = lowest_bit(cross)
                 cross &= cross - np.uint64(1)

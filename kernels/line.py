@@ -29,10 +29,11 @@ from .bounds import (
     ZN,
     G,
 )
-from .chain import Chain, Crossings, crossing_words
+from .chain import Chain, Crossings
 from .combine import blend, distances, subtract
 from .grain import grain, is_product, is_sum
 from .mesh import Cut, Floats, Ints, Words
+from .signs import opposite
 
 
 @scalar
@@ -151,7 +152,7 @@ def _refine_row(
 def _vanishes(chain: Chain, c: Crossings, i: int, group: int) -> bool:
     """Whether every ReLU is zero at a breakpoint of interval i."""
     for w in range(chain.positive.shape[1]):
-        if (chain.positive[i, w] | chain.positive[i + 1, w]) & ~crossing_words(chain.positive, chain.negative, i, w):
+        if (chain.positive[i, w] | chain.positive[i + 1, w]) & ~opposite(chain.positive, chain.negative, i, i + 1, w):
             return False
     for r in range(c.offset[i], c.offset[i + 1]):
         k = c.plane[r]
@@ -221,8 +222,8 @@ def _new_bounds(chain: Chain, new: Chain, i: int, v: int, key: float, delta: flo
 def _signs(chain: Chain, new: Chain, c: Crossings, i: int, base: int, n_groups: int, pattern: Words) -> None:
     """Packed signs of the sub-cells of interval i (cell base + g lies between breakpoints g and g + 1)."""
     for w in range(chain.positive.shape[1]):
-        fixed = (chain.positive[i, w] | chain.positive[i + 1, w]) & ~crossing_words(
-            chain.positive, chain.negative, i, w
+        fixed = (chain.positive[i, w] | chain.positive[i + 1, w]) & ~opposite(
+            chain.positive, chain.negative, i, i + 1, w
         )
         for g in range(n_groups + 1):
             pattern[base + g, w] = fixed

@@ -123,7 +123,7 @@ def split_edge(mesh: Mesh, state: Ints, h: int, v: int) -> None:
 
 
 @scalar
-def scan_word(mesh: Mesh, cell: int, w: int) -> int:
+def scan_word(mesh: Mesh, cell: int, w: int) -> None:
     """Find the hyperplanes of a word with cell vertices strictly on both sides, and those positive on the cell."""
     above = np.uint64(0)
     below = np.uint64(0)
@@ -138,7 +138,6 @@ def scan_word(mesh: Mesh, cell: int, w: int) -> int:
             break
     mesh.crossing[cell, w] = above & below
     mesh.pattern[cell, w] = above & ~below
-    return 0
 
 
 @loop

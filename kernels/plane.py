@@ -56,7 +56,7 @@ from .mesh import (
     scan_word,
     split_edge,
 )  # fmt: skip
-from .signs import first_crossing, new_signs, none_positive, set_zeros, sign_at, vanishes
+from .signs import first_crossing, new_signs, none_positive, opposite, set_zeros, sign_at, vanishes
 
 
 @section
@@ -79,7 +79,7 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float,
     total = 0.0
     for w in range(mesh.positive.shape[1]):
         pa = mesh.positive[a, w]
-        cross = (pa & mesh.negative[b, w]) | (mesh.negative[a, w] & mesh.positive[b, w])
+        cross = opposite(mesh.positive, mesh.negative, a, b, w)
         while cross:
             bit = lowest_bit(cross)
             mask = np.uint64(1) << np.uint64(bit)

@@ -27,6 +27,12 @@ def sign_at(positive: Words, negative: Words, v: int, k: int) -> np.int64:
 
 
 @scalar
+def opposite(positive: Words, negative: Words, a: int, b: int, w: int) -> np.uint64:
+    """Hyperplanes of word w with strictly opposite signs at vertices a and b."""
+    return (positive[a, w] & negative[b, w]) | (negative[a, w] & positive[b, w])
+
+
+@scalar
 def first_crossing(crossing: Words, cell: int, last_word: int) -> int:
     """The lowest hyperplane, of the words before `last_word`, that is still to cut a cell, or -1."""
     for w in range(last_word):
@@ -128,7 +134,7 @@ def new_signs(
         pb = mesh.positive[b, w]
         na = mesh.negative[a, w]
         nb = mesh.negative[b, w]
-        cross = (pa & nb) | (na & pb)
+        cross = opposite(mesh.positive, mesh.negative, a, b, w)
         above = (pa | pb) & ~cross
         below = (na | nb) & ~cross
         if w == j >> 6:

@@ -112,8 +112,7 @@ class Line:
         step = self.program.steps[number]
         following = self.program.steps[number + 1] if number + 1 < len(self.program.steps) else None
         cut = self.cuts[number]
-        n, m = len(stretch.chain.t), len(cut.neuron)
-        words = (m + 63) // 64
+        n, words = len(stretch.chain.t), self.program.word_count(number)
         chain = stretch.chain._replace(
             positive=np.empty((n, words), np.uint64), negative=np.empty((n, words), np.uint64)
         )

@@ -28,35 +28,7 @@ _GOLDEN = 0.6180339887498949  # multiples of it, modulo one, are spread evenly: 
 def plot_regions(
     regions: Regions, ax: Axes | None = None, *, color: object = "cell", mark: object = None, edges: bool = True
 ) -> Axes:
-    """Draw the cells in the plane, or the network's outputs with the breakpoints on a line.
-
-    Parameters
-    ----------
-    regions : Regions
-    ax : matplotlib Axes, optional
-        Where to draw; by default a new figure of pyplot.
-    color : {"cell", "area", "layer", "output"} or (N,) array_like
-        What the colours of the cells show: nothing but the cells themselves, the logarithm of the area, the layer of
-        each edge (cells stay white), the first output at the mean of the corners, or the given numbers. On a line the
-        breakpoints are coloured by layer in any case.
-    mark : (M, d) array_like, optional
-        Points to mark, in slice coordinates.
-    edges : bool
-        Whether to draw the edges between cells, or the breakpoints.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    InvalidInput
-        If `color` is unknown or has the wrong length, or `mark` the wrong shape.
-
-    Notes
-    -----
-    Takes about ten microseconds a cell.
-    """
+    """Draw a result; see `Regions.plot`."""
     if isinstance(color, str) and color not in _COLORS:
         names = ", ".join(map(repr, _COLORS))
         raise invalid("color", f"be one of {names}, or an array with a number per cell", repr(color))

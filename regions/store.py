@@ -108,8 +108,8 @@ def _build(arrays: Arrays) -> Regions:
     chart = domain.chart()
     geometry = _geometry(arrays, domain.dim, program.n_hyperplanes, len(chart.charts))
     patterns = tuple(
-        _array(arrays, f"pattern{i}", np.uint64, 2, (geometry.n_cells, (s.activation.n_hyperplanes + 63) // 64))
-        for i, s in enumerate(program.steps)
+        _array(arrays, f"pattern{i}", np.uint64, 2, (geometry.n_cells, program.word_count(i)))
+        for i in range(len(program.steps))
     )
     per_layer = _array(arrays, "per_layer", np.int64, 1, (len(network.activations),))
     figures = _array(arrays, "certificate", np.int64, 1, (3,)).tolist()
