@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import loop
+from .combine import copy_row, take
 from .mesh import Mesh
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Index = NDArray[np.int32]
+Words = NDArray[np.uint64]
 
 
 @loop
@@ -50,26 +52,41 @@ def number_part(
 
 
 @loop
+def common_signs(mesh: Mesh, vertices: Index, positive: Words, negative: Words) -> None:
+    """The hyperplanes that are positive, and those that are negative, at all of some vertices, (words,)."""
+    positive[:] = ~np.uint64(0)
+    negative[:] = ~np.uint64(0)
+    for v in vertices:
+        for w in range(positive.shape[0]):
+            positive[w] &= mesh.positive[v, w]
+            negative[w] &= mesh.negative[v, w]
+
+
+@loop
 def copy_part(
     mesh: Mesh,
     cells: Index,
+    columns: Ints,
     edge_map: Index,
     vertex_map: Index,
     source: Index,
     source_vertex: Index,
     part: Mesh,
 ) -> None:
-    """Copy the cells numbered by `number_part` into `part`, in this order, and clear the maps."""
+    """Copy the cells numbered by `number_part` into `part`, in this order, and clear the maps.
+
+    Of the rows z only the columns given are copied, or all if none are given.
+    """
     for n in range(source_vertex.shape[0]):
         v = source_vertex[n]
         part.x[n, 0] = mesh.x[v, 0]
         part.x[n, 1] = mesh.x[v, 1]
-        for k in range(mesh.vertex.shape[1]):
-            part.vertex[n, k] = mesh.vertex[v, k]
-        for k in range(mesh.z.shape[1]):
-            part.z[n, k] = mesh.z[v, k]
-        for k in range(mesh.z_next.shape[1]):
-            part.z_next[n, k] = mesh.z_next[v, k]
+        copy_row(mesh.vertex, v, part.vertex, n)
+        if columns.shape[0]:
+            take(mesh.z, v, columns, 0, part.z, n)
+        else:
+            copy_row(mesh.z, v, part.z, n)
+        copy_row(mesh.z_next, v, part.z_next, n)
         for w in range(mesh.positive.shape[1]):
             part.positive[n, w] = mesh.positive[v, w]
             part.negative[n, w] = mesh.negative[v, w]

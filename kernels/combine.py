@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ._jit import scalar
 from .instructions import add
-from .mesh import Floats, Ints
+from .mesh import Floats, Ints, Words
 
 
 @scalar
@@ -59,3 +61,38 @@ def subtract_kinks(
     while p < kinks:
         subtract(row, v, w, unit[p], change[p])
         p += 1
+
+
+@scalar
+def copy_row(source: Floats, a: int, target: Floats, b: int) -> None:
+    """target[b] = source[a]."""
+    for q in range(source.shape[1]):
+        target[b, q] = source[a, q]
+
+
+@scalar
+def squares(row: Floats, v: int, n: int) -> float:
+    """Sum of the squares of the first n entries of row[v], for a bound."""
+    total = 0.0
+    for q in range(n):
+        total = add(total, row[v, q] * row[v, q])
+    return total
+
+
+@scalar
+def take(row: Floats, a: int, columns: Ints, start: int, out: Floats, b: int) -> None:
+    """out[b, start:] = row[a, columns]."""
+    for q in range(columns.shape[0]):
+        out[b, start + q] = row[a, columns[q]]
+
+
+@scalar
+def rectify(row: Floats, positive: Words, v: int, neurons: Words, out: Floats) -> None:
+    """The first entries of out[v] become row[v, neurons] where the signs are positive, else 0.
+
+    Unsigned numbers of neurons save the test for negative ones.
+    """
+    for q in range(neurons.shape[0]):
+        i = neurons[q]
+        bit = (positive[v, i >> np.uint64(6)] >> (i & np.uint64(63))) & np.uint64(1)
+        out[v, q] = row[v, i] if bit else 0.0

@@ -44,6 +44,40 @@ def _compiled_add(typing_context: Any, a: Any, b: Any) -> Any:
     return types.float64(types.float64, types.float64), generate
 
 
+_LANES = 8
+_VECTOR = ir.VectorType(ir.DoubleType(), _LANES)
+
+
+def _comparison(operator: str) -> Any:
+    @intrinsic
+    def compare(typing_context: Any, row: Any, v: Any, k: Any, limit: Any) -> Any:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            (stride, size) = builder.extract_value(array.strides, 0), builder.extract_value(array.strides, 1)
+            offset = builder.add(builder.mul(arguments[1], stride), builder.mul(arguments[2], size))
+            octets = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+            place = builder.gep(octets, [offset])
+            values = builder.load(builder.bitcast(place, _VECTOR.as_pointer()), align=8)
+            undefined = ir.Constant(_VECTOR, ir.Undefined)
+            limits = builder.insert_element(undefined, arguments[3], ir.Constant(ir.IntType(32), 0))
+            every = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
+            limits = builder.shuffle_vector(limits, undefined, every)
+            bits = builder.bitcast(builder.fcmp_ordered(operator, values, limits), ir.IntType(_LANES))
+            return builder.zext(bits, ir.IntType(64))
+
+        return types.uint64(row, types.int64, types.int64, types.float64), generate
+
+    return compare
+
+
+def _plain_above(row: Any, v: int, k: int, limit: float) -> np.uint64:
+    return np.uint64(sum(1 << q for q in range(_LANES) if row[v, k + q] > limit))
+
+
+def _plain_below(row: Any, v: int, k: int, limit: float) -> np.uint64:
+    return np.uint64(sum(1 << q for q in range(_LANES) if row[v, k + q] < limit))
+
+
 def _plain_fma(a: float, b: float, c: float) -> float:
     return float(Fraction(a) * Fraction(b) + Fraction(c))
 
@@ -71,3 +105,9 @@ lowest_bit: Callable[[np.uint64], int] = _plain_lowest_bit if config.DISABLE_JIT
 
 count_bits: Callable[[np.uint64], int] = _plain_count_bits if config.DISABLE_JIT else _compiled_count_bits
 """Number of ones of a 64-bit word."""
+
+eight_above: Callable[[Any, int, int, float], np.uint64] = _plain_above if config.DISABLE_JIT else _comparison(">")
+"""Which of row[v, k], ..., row[v, k + 7] exceed a limit, as bits; NaN does not."""
+
+eight_below: Callable[[Any, int, int, float], np.uint64] = _plain_below if config.DISABLE_JIT else _comparison("<")
+"""Which of row[v, k], ..., row[v, k + 7] are less than a limit, as bits; NaN is not."""

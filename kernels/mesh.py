@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import loop, scalar, section
-from .instructions import count_bits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,6 +71,7 @@ class Cut(NamedTuple):
     """One layer's hyperplanes z[neuron] = threshold, its units, and the next layer's weights, transposed."""
 
     neuron: Ints  # (m,)
+    column: Ints  # (m,) of z, where the neuron's values are; any where the hyperplane has one sign on the whole block
     threshold: Floats  # (m,)
     start: Ints  # (n + 1,) hyperplanes of each neuron
     piece: Ints  # (n + 1,) pieces of each neuron
@@ -141,38 +141,6 @@ def scan_word(mesh: Mesh, cell: int, w: int) -> None:
 
 
 @loop
-def open_layer(mesh: Mesh, n_cells: int, n_vertices: int, somewhere: Words) -> None:
-    """Find what cuts each cell in a new layer, and the hyperplanes that are positive somewhere, (words,)."""
-    for c in range(n_cells):
-        for w in range(mesh.positive.shape[1]):
-            scan_word(mesh, c, w)
-    for w in range(somewhere.shape[0]):
-        somewhere[w] = 0
-    for v in range(n_vertices):
-        mesh.owner[v] = -1
-        for w in range(somewhere.shape[0]):
-            somewhere[w] |= mesh.positive[v, w]
-
-
-@loop
-def line_up(mesh: Mesh, n_cells: int, last_word: int) -> int:
-    """Put the cells in a row.
-
-    Returns an upper bound of the number of cells to come from the words of hyperplanes before `last_word`: as if all
-    that cut a cell crossed each other in it.
-    """
-    total = 0
-    for c in range(n_cells):
-        mesh.follow[c] = c + 1 if c + 1 < n_cells else -1
-        mesh.root[c] = c
-        k = 0
-        for w in range(last_word):
-            k += count_bits(mesh.crossing[c, w])
-        total += 1 + k + k * (k - 1) // 2
-    return total
-
-
-@loop
 def cells_in_order(mesh: Mesh, n_cells: int, order: Index) -> None:
     """Follow the row of cells from cell 0."""
     c = 0
@@ -193,21 +161,6 @@ def corners(mesh: Mesh, n_cells: int, half: Index, cell: Index) -> None:
             h = mesh.after[h]
             if h == h0:
                 break
-
-
-@loop
-def close_layer(mesh: Mesh, n_cells: int, before: Words, first: Index, pattern: Words) -> None:
-    """Cells in their order, each with its half-edge and its packed signs of this layer after those of earlier ones."""
-    c = 0
-    known = before.shape[1]
-    for q in range(n_cells):
-        first[q] = mesh.first[c]
-        root = mesh.root[c]
-        for w in range(known):
-            pattern[q, w] = before[root, w]
-        for w in range(mesh.pattern.shape[1]):
-            pattern[q, known + w] = mesh.pattern[c, w]
-        c = mesh.follow[c]
 
 
 @loop

@@ -56,7 +56,7 @@ from .mesh import (
     scan_word,
     split_edge,
 )  # fmt: skip
-from .signs import first_crossing, new_signs, none_positive, opposite, set_zeros, sign_at, vanishes
+from .signs import first_crossing, new_signs, opposite, set_zeros, sign_at, vanishes
 
 
 @section
@@ -69,7 +69,7 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float,
     n_next = row.shape[1]
     if n_next == 0:
         return
-    if none_positive(mesh.positive, v) if cut.is_relu else vanishes(mesh.positive, mesh.negative, mesh.vertex, cut, v):
+    if vanishes(mesh.positive, mesh.negative, mesh.vertex, cut, v):
         for i in range(n_next):
             row[v, i] = cut.bias[i]
         mesh.vertex[v, G] = 0.0
@@ -85,7 +85,7 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float,
             mask = np.uint64(1) << np.uint64(bit)
             cross &= ~mask
             k = w * 64 + bit
-            i = cut.neuron[k]
+            i = cut.column[k]
             if pa & mask:
                 c = ca * (mesh.z[a, i] - cut.threshold[k])
             else:
@@ -94,7 +94,7 @@ def next_row(mesh: Mesh, cut: Cut, a: int, b: int, v: int, ca: float, cb: float,
                 c -= mesh.z[v, i] - cut.threshold[k]
             c *= cut.bend[k]
             total += c * c
-            scratch.unit[kinks] = i
+            scratch.unit[kinks] = cut.neuron[k]
             scratch.change[kinks] = c
             kinks += 1
     subtract_kinks(row, v, a, b, ca, cb, cut.weight_t, scratch.unit, scratch.change, kinks)
@@ -113,7 +113,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Scrat
     a = mesh.origin[h]
     b = mesh.origin[h ^ 1]
     v = state[N_VERTICES]
-    i = cut.neuron[j]
+    i = cut.column[j]
     za = mesh.z[a, i] - cut.threshold[j]
     zb = mesh.z[b, i] - cut.threshold[j]
     span = za - zb
@@ -180,7 +180,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Scrat
         return NEED_SIGNS
     state[ANSWERED] = 0
     mesh.owner[v] = cut.label0 + j
-    set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.neuron, cut.threshold, v)
+    set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.column, cut.threshold, v)
     mesh.x[v, 0] = ca * mesh.x[a, 0] + cb * mesh.x[b, 0]
     mesh.x[v, 1] = ca * mesh.x[a, 1] + cb * mesh.x[b, 1]
     next_row(mesh, cut, a, b, v, ca, cb, scratch)

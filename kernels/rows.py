@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import loop
+from ._jit import loop, scalar
 from .bounds import (
     BN,
     ERR,
@@ -23,8 +23,6 @@ from .bounds import (
     RW,
     S2,
     SI,
-    SIGMA2,
-    SIGMAI,
     SLACK,
     SW,
     TINY,
@@ -33,8 +31,10 @@ from .bounds import (
     ZN,
     G,
 )
+from .combine import rectify, squares, take
+from .instructions import count_bits, eight_above, eight_below
 from .mesh import Cut
-from .signs import none_positive, set_zeros, unit_value, vanishes
+from .signs import set_zeros, unit_value, vanishes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,50 +61,70 @@ class Signed(Protocol):
         """(V, VERTEX_COLUMNS) error bounds."""
 
 
+@scalar
+def plain_word(z: Floats, v: int, w: int, error: float) -> tuple[np.uint64, np.uint64]:
+    """The signs of the values z[v, 64 w], ... that exceed the error."""
+    above = np.uint64(0)
+    below = np.uint64(0)
+    k = 64 * w
+    k1 = min(z.shape[1], k + 64)
+    while k + 8 <= k1:
+        above |= eight_above(z, v, k, error) << np.uint64(k & 63)
+        below |= eight_below(z, v, k, -error) << np.uint64(k & 63)
+        k += 8
+    while k < k1:
+        above |= np.uint64(z[v, k] > error) << np.uint64(k & 63)
+        below |= np.uint64(z[v, k] < -error) << np.uint64(k & 63)
+        k += 1
+    return above, below
+
+
+@scalar
+def word(z: Floats, v: int, w: int, error: float, weight: float, cut: Cut) -> tuple[np.uint64, np.uint64]:
+    """The signs of the hyperplanes of word w whose values exceed the error."""
+    above = np.uint64(0)
+    below = np.uint64(0)
+    for k in range(64 * w, min(cut.neuron.shape[0], 64 * w + 64)):
+        value = z[v, cut.neuron[k]] - cut.threshold[k] * weight
+        above |= np.uint64(value > error) << np.uint64(k & 63)
+        below |= np.uint64(value < -error) << np.uint64(k & 63)
+    return above, below
+
+
 @loop
-def classify(mesh: Signed, n: int, neuron: Ints, threshold: Floats, plain: bool, open_v: Ints, open_k: Ints) -> int:
+def classify(
+    mesh: Signed, cut: Cut, n: int, plain: bool, always: Words, never: Words, open_v: Ints, open_k: Ints
+) -> int:
     """Pack the proven signs of z[v, neuron[k]] - threshold[k] for the first n vertices.
 
-    Lists the others and returns their number.
-
-    If the number exceeds the room of `open_v`, only the first are listed: enlarge and call again.
+    Lists the others and returns their number. If it exceeds the room of `open_v`, only the first are listed: enlarge
+    and call again. `plain` says that hyperplane k is z[k] = 0. `always` and `never`, (words,), become the bits of the
+    hyperplanes whose values prove them positive, or negative, at all of the vertices.
     """
-    positive = mesh.positive
-    negative = mesh.negative
-    m = neuron.shape[0]
+    m = cut.neuron.shape[0]
+    always[:] = ~np.uint64(0)
+    never[:] = ~np.uint64(0)
     count = 0
     for v in range(n):
         e = mesh.vertex[v, ERR]
-        row = mesh.z[v]
-        for w in range(positive.shape[1]):
-            k0 = 64 * w
-            k1 = min(m, k0 + 64)
-            above = np.uint64(0)
-            below = np.uint64(0)
-            if plain:
-                for k in range(k0, k1):
-                    above |= np.uint64(row[k] > e) << np.uint64(k - k0)
-                    below |= np.uint64(row[k] < -e) << np.uint64(k - k0)
-            else:
-                for k in range(k0, k1):
-                    value = row[neuron[k]] - threshold[k] * mesh.vertex[v, WEIGHT]
-                    above |= np.uint64(value > e) << np.uint64(k - k0)
-                    below |= np.uint64(value < -e) << np.uint64(k - k0)
-            positive[v, w] = above
-            negative[v, w] = below
-            full = ~np.uint64(0)
-            if k1 - k0 < 64:
-                full = (np.uint64(1) << np.uint64(k1 - k0)) - np.uint64(1)
-            unproven = full & ~(above | below)
-            if unproven:
-                for k in range(k0, k1):
-                    if (unproven >> np.uint64(k - k0)) & np.uint64(1):
-                        if e == 0.0 and row[neuron[k]] == threshold[k] * mesh.vertex[v, WEIGHT]:
-                            continue  # an exact zero, proven
-                        if count < open_v.shape[0]:
-                            open_v[count] = v
-                            open_k[count] = k
-                        count += 1
+        weight = mesh.vertex[v, WEIGHT]
+        for w in range(mesh.positive.shape[1]):
+            above, below = plain_word(mesh.z, v, w, e) if plain else word(mesh.z, v, w, e, weight, cut)
+            mesh.positive[v, w] = above
+            mesh.negative[v, w] = below
+            always[w] &= above
+            never[w] &= below
+            if count_bits(above | below) == min(64, m - 64 * w):
+                continue
+            for k in range(64 * w, min(m, 64 * w + 64)):
+                if ((above | below) >> np.uint64(k & 63)) & np.uint64(1):
+                    continue
+                if e == 0.0 and mesh.z[v, cut.neuron[k]] == cut.threshold[k] * weight:
+                    continue  # an exact zero, proven
+                if count < open_v.shape[0]:
+                    open_v[count] = v
+                    open_k[count] = k
+                count += 1
     return count
 
 
@@ -122,41 +142,42 @@ def put_signs(mesh: Signed, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -
 
     for q in range(open_v.shape[0]):
         if signs[q] == 0:
-            set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.neuron, cut.threshold, open_v[q])
+            set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.column, cut.threshold, open_v[q])
 
 
 @loop
-def activate(mesh: Signed, cut: Cut, n: int, lipschitz: float, norms: Floats, columns: Ints, out: Floats) -> None:
+def narrow(z: Floats, n: int, columns: Ints, out: Floats) -> None:
+    """Keep some columns of the first n rows, which are ascending; `out` may begin where z begins."""
+    for v in range(n):
+        take(z, v, columns, 0, out, v)
+
+
+@loop
+def activate(
+    mesh: Signed, cut: Cut, n: int, lipschitz: float, norms: Floats, mixed: Words, on: Ints, out: Floats
+) -> None:
     """Activations of the first n rows, with G and NH for the product that follows.
 
-    Only those in `columns` are written, (n, len(columns) + 1); the others must be zero at all of these vertices. The
-    last column is what the bias is multiplied by.
+    A layer of ReLUs has a column for each neuron in `mixed`, then one for each in `on`, which are positive everywhere;
+    the others must be negative everywhere. Other layers have a column for each neuron. The last column is what the
+    bias is multiplied by.
     """
-    last = columns.shape[0]
+    last = out.shape[1] - 1
     for v in range(n):
-        total = 1.0
         mesh.vertex[v, NEXT_GRAIN] = np.nan
         out[v, last] = mesh.vertex[v, WEIGHT]
         if cut.is_relu:
-            for q in range(last):
-                i = columns[q]
-                h = 0.0
-                if (mesh.positive[v, i >> 6] >> np.uint64(i & 63)) & np.uint64(1):
-                    h = mesh.z[v, i]
-                out[v, q] = h
-                total += h * h
+            rectify(mesh.z, mesh.positive, v, mixed, out)
+            take(mesh.z, v, on, mixed.shape[0], out, v)
+            total = 1.0 + squares(out, v, last)
         else:
-            for q in range(last):
-                i = columns[q]
+            total = 1.0
+            for i in range(last):
                 h = unit_value(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut, v, i)
-                out[v, q] = h
+                out[v, i] = h
                 size = 2.0 * lipschitz * abs(mesh.z[v, i]) + abs(h)  # bounds |slope z| + |intercept|
                 total += size * size
-        if (
-            none_positive(mesh.positive, v)
-            if cut.is_relu
-            else vanishes(mesh.positive, mesh.negative, mesh.vertex, cut, v)
-        ):
+        if vanishes(mesh.positive, mesh.negative, mesh.vertex, cut, v):
             mesh.vertex[v, NH] = 1.0
             mesh.vertex[v, G] = 0.0
             if mesh.vertex[v, GRAIN] <= 0.0:
@@ -194,12 +215,3 @@ def advance(vertex: Floats, n_vertices: int, is_relu: bool, lipschitz: float, no
             b[ERR] = 0.0
         b[GRAIN] = b[NEXT_GRAIN]
         b[ZN] = (norms[SW] * b[NH] + norms[BN]) * SLACK + b[ETA2]
-
-
-@loop
-def advance_edges(edge: Floats, n_edges: int, lipschitz: float, norms: Floats) -> None:
-    """The same for the displacements of edges."""
-    for e in range(n_edges):
-        s = edge[e, SIGMA2] * lipschitz * SLACK
-        edge[e, SIGMA2] = norms[SW] * s
-        edge[e, SIGMAI] = norms[RW] * s

@@ -44,21 +44,31 @@ def first_crossing(crossing: Words, cell: int, last_word: int) -> int:
 @scalar
 def unit_value(positive: Words, negative: Words, z: Floats, vertex: Floats, cut: Cut, v: int, i: int) -> float:
     """Activation of neuron i at vertex v, on the piece that its proven signs name."""
-    value = z[v, i]
-    if cut.is_relu:
-        if (positive[v, i >> 6] >> np.uint64(i & 63)) & np.uint64(1):
-            return value
-        return 0.0
     p = cut.piece[i]
     for k in range(cut.start[i], cut.start[i + 1]):
         if sign_at(positive, negative, v, k) > 0:
             p += 1
-    return cut.slope[p] * value + cut.intercept[p] * vertex[v, WEIGHT]
+    return cut.slope[p] * z[v, i] + cut.intercept[p] * vertex[v, WEIGHT]
 
 
 @scalar
 def vanishes(positive: Words, negative: Words, vertex: Floats, cut: Cut, v: int) -> bool:
     """Whether every unit's value at v is exactly zero: then the next row is the bias, without error."""
+    if cut.is_relu:
+        return _none_positive(positive, v)
+    return _no_piece(positive, negative, vertex, cut, v)
+
+
+@scalar
+def _none_positive(positive: Words, v: int) -> bool:
+    for w in range(positive.shape[1]):
+        if positive[v, w]:
+            return False
+    return True
+
+
+@scalar
+def _no_piece(positive: Words, negative: Words, vertex: Floats, cut: Cut, v: int) -> bool:
     direction = vertex[v, WEIGHT] == 0.0  # where thresholds and intercepts do not count
     for i in range(cut.start.shape[0] - 1):
         p = cut.piece[i]
@@ -78,39 +88,30 @@ def vanishes(positive: Words, negative: Words, vertex: Floats, cut: Cut, v: int)
 
 
 @scalar
-def none_positive(positive: Words, v: int) -> bool:
-    """Whether no hyperplane is positive at v; for a layer of ReLUs, whether it vanishes there."""
-    for w in range(positive.shape[1]):
-        if positive[v, w]:
-            return False
-    return True
-
-
-@scalar
-def set_word(zero: np.uint64, w: int, z: Floats, vertex: Floats, neuron: Ints, threshold: Floats, v: int) -> None:
+def set_word(zero: np.uint64, w: int, z: Floats, vertex: Floats, column: Ints, threshold: Floats, v: int) -> None:
     """Put the values of the hyperplanes in a word on their thresholds."""
     moved = 0.0
     while zero:
         k = w * 64 + lowest_bit(zero)
         zero &= zero - np.uint64(1)
         place = threshold[k] * vertex[v, WEIGHT]
-        moved += abs(z[v, neuron[k]] - place)
-        z[v, neuron[k]] = place
+        moved += abs(z[v, column[k]] - place)
+        z[v, column[k]] = place
     vertex[v, ETA2] += moved
     vertex[v, ETAI] += moved
 
 
 @scalar
 def set_zeros(
-    positive: Words, negative: Words, z: Floats, vertex: Floats, neuron: Ints, threshold: Floats, v: int
+    positive: Words, negative: Words, z: Floats, vertex: Floats, column: Ints, threshold: Floats, v: int
 ) -> None:
     """Where the sign is proven zero, put the value on the threshold; what that moves is evaluation error."""
-    m = neuron.shape[0]
+    m = column.shape[0]
     for w in range(positive.shape[1]):
         zero = ~(positive[v, w] | negative[v, w])
         if m < 64 * w + 64:
             zero &= (np.uint64(1) << np.uint64(m - 64 * w)) - np.uint64(1)
-        set_word(zero, w, z, vertex, neuron, threshold, v)
+        set_word(zero, w, z, vertex, column, threshold, v)
 
 
 @section
@@ -144,7 +145,7 @@ def new_signs(
             mask = np.uint64(1) << np.uint64(bit)
             cross &= ~mask
             k = w * 64 + bit
-            i = cut.neuron[k]
+            i = cut.column[k]
             value = (ca * mesh.z[a, i] + cb * mesh.z[b, i]) - cut.threshold[k]
             if state[ANSWERED] and (scratch.answers[GIVEN, w] & mask):
                 above |= scratch.answers[POSITIVE, w] & mask

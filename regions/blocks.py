@@ -18,7 +18,11 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import blocks as kernels
 from linear_regions.kernels.bounds import DX, EDGE_COLUMNS, VERTEX_COLUMNS
-from linear_regions.kernels.mesh import Mesh, cycles
+from linear_regions.kernels.mesh import Cut, Mesh, cycles
+
+from .bits import unpacked
+from .cuts import narrowed
+from .pool import Pool
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,6 +69,12 @@ class Arena:
             name: np.empty((0, *shape), dtype) for name, (_, dtype, shape) in self._SHAPES.items()
         }
         self._rows: dict[str, NDArray[Any]] = {name: np.empty(0, dtype) for name, (_, dtype) in self._ROWS.items()}
+        self._mesh: Mesh | None = None  # as it was last asked for, while that holds
+        self._widths = (0, 0, 0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the mesh behind: its arrays are views of these buffers, and copies would not be."""
+        return self.__dict__ | {"_mesh": None}
 
     def reserve(self, vertices: int, edges: int, cells: int, used: tuple[int, int, int] = (0, 0, 0)) -> None:
         """Make room; the first `used` vertices, edges and cells keep their data."""
@@ -79,6 +89,7 @@ class Arena:
         for kind, size in wanted.items():
             if size > self._room[kind]:
                 self._room[kind] = grown[kind]
+                self._mesh = None
 
     def rows(self, name: str, width: int, used: int = 0) -> NDArray[Any]:
         """The named row buffer as (room, width); the first `used` rows keep their data."""
@@ -89,6 +100,7 @@ class Arena:
             grown = np.empty(max(size, 3 * len(buffer) // 2), buffer.dtype)
             grown[: used * width] = buffer[: used * width]
             self._rows[name] = buffer = grown
+            self._mesh = None
         return buffer[:size].reshape(room, width)
 
     def mesh(
@@ -98,30 +110,29 @@ class Arena:
 
         The rows of the first `used` vertices and cells keep their data, except in the `fresh` buffers.
         """
-        width, width_next, words = widths
-        kept = {"vertex": used[0], "cell": used[2]}
-        rows = {
-            name: self.rows(name, n, 0 if name in fresh else kept[self._ROWS[name][0]])
-            for name, n in (
-                ("z", width), ("z_next", width_next), ("positive", words), ("negative", words),
-                ("crossing", words), ("pattern", words),
-            )
-        }  # fmt: skip
-        return Mesh(**rows, **{name: array for name, array in self._arrays.items() if name in Mesh._fields})
+        if self._mesh is None or self._widths != widths:
+            width, width_next, words = widths
+            rows = {
+                name: self.rows(name, n, 0 if name in fresh else used[0 if kind == "vertex" else 2])
+                for name, kind, n in (
+                    ("z", "vertex", width), ("z_next", "vertex", width_next), ("positive", "vertex", words),
+                    ("negative", "vertex", words), ("crossing", "cell", words), ("pattern", "cell", words),
+                )
+            }  # fmt: skip
+            self._mesh = Mesh(**rows, **{name: self._arrays[name] for name in self._SHAPES if name != "first_new"})
+            self._widths = widths
+        return self._mesh
 
     @property
     def size(self) -> int:
         """Bytes held."""
         return sum(a.nbytes for a in (*self._arrays.values(), *self._rows.values()))
 
-    def swap_rows(self) -> None:
-        """The next layer's rows become the rows."""
+    def swap(self) -> None:
+        """The next layer's rows and the second buffer of the cells' half-edges take their places."""
         self._rows["z"], self._rows["z_next"] = self._rows["z_next"], self._rows["z"]
-
-    def swap_first(self) -> NDArray[np.int32]:
-        """Exchange `first` with its second buffer; returns the new one."""
         self._arrays["first"], self._arrays["first_new"] = self._arrays["first_new"], self._arrays["first"]
-        return self._arrays["first"]
+        self._mesh = None
 
     @property
     def first_new(self) -> Index:
@@ -129,37 +140,7 @@ class Arena:
         return self._arrays["first_new"]
 
 
-class ArenaPool:
-    """Arenas to be used again, by later blocks and later calls; at most a few megabytes are kept for the next call."""
-
-    def __init__(self, kept_bytes: int) -> None:
-        self._kept_bytes = kept_bytes
-        self._free: list[Arena] = []
-        self._lock = Lock()
-
-    def take(self) -> Arena:
-        """An arena with whatever buffers it has."""
-        with self._lock:
-            return self._free.pop() if self._free else Arena()
-
-    def give(self, arena: Arena) -> None:
-        """Hand an arena back."""
-        with self._lock:
-            self._free.append(arena)
-
-    def trim(self) -> None:
-        """Let go of what is too large to be kept between calls."""
-        with self._lock:
-            room = self._kept_bytes
-            kept = []
-            for arena in sorted(self._free, key=lambda a: a.size):
-                room -= arena.size
-                if room >= 0:
-                    kept.append(arena)
-            self._free = kept[::-1]  # the next call starts with a small block
-
-
-ARENAS = ArenaPool(1 << 26)
+ARENAS = Pool(Arena, 1 << 26)
 
 
 @dataclass(frozen=True)
@@ -183,7 +164,7 @@ class Block:
     pattern: Words  # (n_cells, words of all finished steps)
     seam: Seam
     order: Index  # (n_cells,) the cells in their order
-    words_done: int = 0  # of the step's words of hyperplanes; 0 between steps
+    cut: Cut | None = None  # of the step that has been begun; None between steps
 
     @property
     def is_whole(self) -> bool:
@@ -226,7 +207,7 @@ class Outcome:
 def part_ranges(block: Block) -> list[tuple[int, int]]:
     """The runs of cells that a block is divided into; one run if it is small."""
     size = 8 * block.n_vertices * block.widths[0]
-    if block.n_cells < 2 or (size <= BLOCK_BYTES and not block.words_done):
+    if block.n_cells < 2 or (size <= BLOCK_BYTES and block.cut is None):
         return [(0, block.n_cells)]
     parts = max(2, -(-size // PART_BYTES))
     if block.is_whole:
@@ -255,15 +236,28 @@ class Divider:
             cells = block.order[first:last]
             v, e = kernels.number_part(mesh, cells, *maps, self._source, self._source_vertex)
             source, source_vertex = self._source[:e].copy(), self._source_vertex[:v].copy()
+            cut, columns = _narrowed_part(block, mesh, source_vertex)
             arena.reserve(4 * v, 4 * e, 4 * (last - first))  # about what a step makes of them
-            part = arena.mesh(block.widths)
-            kernels.copy_part(mesh, cells, *maps, source, source_vertex, part)
+            widths = len(columns) or block.widths[0], *block.widths[1:]
+            part = arena.mesh(widths)
+            kernels.copy_part(mesh, cells, columns, *maps, source, source_vertex, part)
         half = np.arange(2 * e, dtype=np.int32)
         outer = half[part.after[: 2 * e] == half]
         seam = Seam(outer, source, source_vertex)
         order = np.arange(last - first, dtype=np.int32)
         pattern = block.pattern[first:last]
-        return Block(arena, v, e, last - first, block.widths, pattern, seam, order, block.words_done)
+        return Block(arena, v, e, last - first, widths, pattern, seam, order, cut)
+
+
+def _narrowed_part(block: Block, mesh: Mesh, vertices: Index) -> tuple[Cut | None, Ints]:
+    """The cut of a part with these vertices, if a step has been begun, and the columns of its rows as `narrowed`."""
+    if block.cut is None:
+        return None, np.empty(0, np.int64)
+    width, _, words = block.widths
+    positive, negative = np.empty(words, np.uint64), np.empty(words, np.uint64)
+    kernels.common_signs(mesh, vertices, positive, negative)
+    m = len(block.cut.neuron)
+    return narrowed(block.cut, width, unpacked(positive, m), unpacked(negative, m))
 
 
 def refined(block: Block, outcome: Outcome) -> Outcome:

@@ -16,6 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 from linear_regions.kernels.bounds import DX
 
+from .bits import unpacked
 from .budget import Budget, Workers
 from .certificate import Certificate
 from .complex import Regions
@@ -23,7 +24,7 @@ from .domain import Domain
 from .domain.chart import LOWER_END
 from .errors import invalid
 from .geometry import LineComplex, PlaneComplex
-from .line import Line, Stretch, start_stretch
+from .line import BUFFERS, Line, Stretch, start_stretch
 from .network import Network
 from .network.cast import as_list
 from .plane import Plane
@@ -278,11 +279,10 @@ def _lines(network: Network, program: Program, domains: list[Domain], max_region
     charts = [domain.line_chart() for domain in domains]
     settlers = [settler for chart in charts for settler in make_settlers(program, chart)]
     budget = Budget(len(program.steps), _layers(program), max_regions)
-    engine = Line(program, settlers, budget)
-    stretch, outcome = engine.run(start_stretch(program, charts))
+    with BUFFERS.lent() as buffers:
+        stretch, outcome = Line(program, settlers, budget, buffers).run(start_stretch(program, charts))
+        cells = _cells_of(program, stretch)
     certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
-    starts = np.flatnonzero(stretch.chain.label == LOWER_END)
-    cells = _cells_of(program, stretch, starts)
     budget.correct(cells.per_step.sum(axis=0))  # now with the corners that a hyperplane passes through
     per_layer = cells.per_step[:, _layers(program)]
     results = []
@@ -313,8 +313,9 @@ class _LineCells:
     per_step: Ints  # (curves, steps)
 
 
-def _cells_of(program: Program, stretch: Stretch, starts: Ints) -> _LineCells:
+def _cells_of(program: Program, stretch: Stretch) -> _LineCells:
     chain = stretch.chain
+    starts = np.flatnonzero(chain.label == LOWER_END)
     label = chain.label.copy()
     first = np.zeros(len(label), np.bool_)
     first[starts] = True
@@ -326,7 +327,7 @@ def _cells_of(program: Program, stretch: Stretch, starts: Ints) -> _LineCells:
         np.bitwise_xor(words[1:], words[:-1], out=flips[1:])
         new = flips.any(axis=1) & inner & ~changed
         for corner in np.flatnonzero(new & (label < 0)):  # a corner that a hyperplane happens to pass through
-            label[corner] = step.label0 + _lowest_bit(flips[corner])
+            label[corner] = step.label0 + int(unpacked(flips[corner], step.activation.n_hyperplanes).argmax())
         changed |= new
         per_step[:, number] = np.add.reduceat(changed, starts, dtype=np.int64)
     vertices = changed | ~chain.linked
@@ -339,8 +340,3 @@ def _cells_of(program: Program, stretch: Stretch, starts: Ints) -> _LineCells:
         patterns=[np.ascontiguousarray(p[changed]) for p in stretch.patterns],
         per_step=per_step,
     )
-
-
-def _lowest_bit(words: Words) -> int:
-    bits = np.unpackbits(np.ascontiguousarray(words).view(np.uint8), bitorder="little")
-    return int(np.flatnonzero(bits)[0])

@@ -18,6 +18,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
+from .bits import unpacked
 from .domain.chart import AffineChart
 from .network import Activation, Affine, Unit
 from .program import Program
@@ -60,11 +61,8 @@ class _ExactStep:
 
 def cell_pieces(activation: Activation, words: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Piece of each neuron, (..., n), from the packed signs of its hyperplanes, (..., words)."""
-    octets = np.ascontiguousarray(words).view(np.uint8)
     m = activation.n_hyperplanes
-    bits = (
-        np.unpackbits(octets, axis=-1, bitorder="little", count=m) if m else np.zeros((*words.shape[:-1], 0), np.uint8)
-    )
+    bits = unpacked(words, m)
     neuron = activation.hyperplane_neuron
     if m == activation.n_neurons and (neuron == np.arange(m)).all():
         return bits.astype(np.int64)

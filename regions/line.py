@@ -14,8 +14,10 @@ from linear_regions.kernels.grain import row_grains
 from linear_regions.kernels.mesh import Cut
 
 from .budget import Budget
+from .cuts import classified, make_cuts
 from .domain.chart import INNER_CORNER, UPPER_END, LineChart
-from .plane import make_cuts, start_bounds
+from .plane import start_bounds
+from .pool import Buffers, Pool
 from .program import Program, Step
 from .settle import Settler
 
@@ -78,6 +80,9 @@ def start_stretch(program: Program, charts: list[LineChart]) -> Stretch:
     return Stretch(chain, segment, [])
 
 
+BUFFERS = Pool(Buffers, 1 << 26)
+
+
 class Line:
     """Enumerates the cells of a program along chains of segments and rays.
 
@@ -87,12 +92,15 @@ class Line:
     settlers : list of Settler
         One for each segment.
     budget : Budget
+    buffers : Buffers
+        Hold what the stretches are made of, so these are lost with the next use of the buffers.
     """
 
-    def __init__(self, program: Program, settlers: list[Settler], budget: Budget) -> None:
+    def __init__(self, program: Program, settlers: list[Settler], budget: Budget, buffers: Buffers) -> None:
         self.program = program
         self.settlers = settlers
         self.budget = budget
+        self.buffers = buffers
         self.cuts = make_cuts(program)
 
     def run(self, stretch: Stretch) -> tuple[Stretch, Refined]:
@@ -113,8 +121,9 @@ class Line:
         following = self.program.steps[number + 1] if number + 1 < len(self.program.steps) else None
         cut = self.cuts[number]
         n, words = len(stretch.chain.t), self.program.word_count(number)
+        array = self.buffers.array
         chain = stretch.chain._replace(
-            positive=np.empty((n, words), np.uint64), negative=np.empty((n, words), np.uint64)
+            positive=array("positive", (n, words), np.uint64), negative=array("negative", (n, words), np.uint64)
         )
         self.classify(chain, cut, stretch, step, outcome)
         crossings = self.crossings(chain, cut, stretch, outcome)
@@ -122,13 +131,13 @@ class Line:
         same = np.zeros(len(crossings.plane), np.bool_)
         self.order(chain, cut, crossings, stretch, same, outcome)
         total = chains.number_groups(crossings, same, offset)
-        new = empty_chain(total, 0)._replace(z_next=np.empty((total, len(cut.bias))))
+        new = self.new_chain(number, total)
         if following is not None:
-            columns = np.arange(len(cut.start) - 1)
-            h = np.empty((n, len(columns) + 1))
-            rows.activate(chain, cut, n, step.activation.lipschitz, following.norms, columns, h)
-            values = h @ following.matrix
-            new.z_next[offset] = values
+            n_neurons = len(cut.start) - 1
+            h = array("h", (n, n_neurons + 1))
+            mixed, on = np.arange(n_neurons, dtype=np.uint64), np.empty(0, np.int64)
+            rows.activate(chain, cut, n, step.activation.lipschitz, following.norms, mixed, on, h)
+            new.z_next[offset] = np.matmul(h, following.matrix, out=array("values", (n, len(cut.bias))))
         largest = int(np.diff(offset, append=total).max(initial=1))
         root = np.empty(total, np.int64)
         pattern = np.zeros((total, words), np.uint64)
@@ -151,23 +160,24 @@ class Line:
         patterns = [p[root] for p in stretch.patterns] + [pattern]
         return Stretch(new._replace(z=new.z_next, z_next=np.empty((total, 0))), stretch.segment[root], patterns)
 
+    def new_chain(self, number: int, n: int) -> chains.Chain:
+        """Room for n vertices and their rows of the step after this one; the old chain's memory is left alone."""
+        side = str(number % 2)
+        vertex = self.buffers.array("vertex" + side, (n, bounds.VERTEX_COLUMNS))
+        vertex[:] = 0.0
+        z_next = self.buffers.array("z" + side, (n, len(self.cuts[number].bias)))
+        return empty_chain(n, 0)._replace(vertex=vertex, z_next=z_next)
+
     def classify(self, chain: chains.Chain, cut: Cut, stretch: Stretch, step: Step, outcome: Refined) -> None:
         """Prove the signs of all rows."""
         n = len(chain.t)
-        room = 256
-        while True:
-            open_v, open_k = np.empty(room, np.int64), np.empty(room, np.int64)
-            count = rows.classify(chain, n, cut.neuron, cut.threshold, step.plain, open_v, open_k)
-            if count <= room:
-                break
-            room = count
+        _, _, open_v, open_k = classified(chain, cut, n, step.plain)
         outcome.signs += n * len(cut.neuron)
-        if not count:
+        if not len(open_v):
             return
-        open_v, open_k = open_v[:count], open_k[:count]
-        signs = np.empty(count, np.int64)
+        signs = np.empty(len(open_v), np.int64)
         starts = np.flatnonzero(np.diff(open_v, prepend=-1))
-        for first, last in zip(starts, [*starts[1:], count], strict=True):
+        for first, last in zip(starts, [*starts[1:], len(open_v)], strict=True):
             v = int(open_v[first])
             cell = v if chain.linked[v] else v - 1
             labels = (cut.label0 + open_k[first:last]).tolist()

@@ -7,47 +7,22 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_regions.kernels import bounds, plane, rows
+from linear_regions.kernels import bounds, layer, plane, rows
 from linear_regions.kernels import mesh as meshes
 
 from .blocks import ARENAS, STEP_BYTES, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
 from .budget import Budget, Workers
+from .cuts import classified, make_cuts, narrowed
 from .domain.chart import PlaneChart
 from .program import Program, Step
 from .settle import Settler
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
-def make_cut(step: Step, following: Step | None) -> meshes.Cut:
-    """What the kernels need of a layer and of the one after it."""
-    a = step.activation
-    n = a.n_neurons
-    return meshes.Cut(
-        neuron=np.array(a.hyperplane_neuron),
-        threshold=step.threshold,
-        start=np.searchsorted(a.hyperplane_neuron, np.arange(n + 1)).astype(np.int64),
-        piece=np.array(a.piece_offset),
-        slope=np.array(a.slope),
-        intercept=step.intercept,
-        bend=step.bend,
-        flat=np.array(a.flat),
-        zero=np.array(a.zero),
-        zero_at=np.array(a.zero_at),
-        is_relu=step.is_relu,
-        weight_t=np.zeros((n, 0)) if following is None else following.weight_t,
-        bias=np.zeros(0) if following is None else following.bias,
-        label0=step.label0,
-    )
-
-
-def make_cuts(program: Program) -> list[meshes.Cut]:
-    """What the kernels need of every step."""
-    following = [*program.steps[1:], None]
-    return [make_cut(step, after) for step, after in zip(program.steps, following, strict=False)]
-
-
+NOTHING = np.empty(0, np.int64)
 ROOM_BYTES = 1 << 28  # rows that room is made for at once
 
 
@@ -69,6 +44,7 @@ class Plane:
         self.keep = keep
         self.budget = budget
         self.cuts = make_cuts(program)
+        self.norms = [*(step.norms for step in program.steps[1:]), np.empty(0)]  # of the map after each step
 
     def enumerate(self, chart: PlaneChart, workers: Workers | None = None) -> Outcome:
         """All cells of a polygon."""
@@ -82,10 +58,14 @@ class Plane:
     def run(self, block: Block, number: int, workers: Workers | None = None) -> Outcome:
         """Take a block through the steps from `number` on, divided where it is large."""
         outcome = Outcome(np.zeros(len(self.program.steps), np.int64))
+        with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
+            return self._run(block, number, outcome, workers)
+
+    def _run(self, block: Block, number: int, outcome: Outcome, workers: Workers | None) -> Outcome:
         while number < len(self.program.steps):
             self.budget.check()
             block = self.advance(block, number, outcome)
-            if not block.words_done:
+            if block.cut is None:
                 outcome.per_step[number] = block.n_cells
                 self.budget.spend(number, block.n_cells)
                 number += 1
@@ -133,94 +113,74 @@ class Plane:
 
         Where much is expected of the step, it is left after a word of hyperplanes, to be gone on with later.
         """
-        cut, words = self.cuts[number], self.program.word_count(number)
-        used = block.used
-        widths = block.widths[0], len(cut.bias), words
-        mesh = block.mesh() if block.words_done else self.open(block, number, widths, outcome)
-        last_word = words
-        expected = meshes.line_up(mesh, block.n_cells, words)
-        if 8 * expected * (widths[0] + widths[1]) > STEP_BYTES and block.words_done + 1 < words:
-            last_word = block.words_done + 1
-            expected = meshes.line_up(mesh, block.n_cells, last_word)
-        self.make_room(block, expected, sum(widths))
-        mesh = block.arena.mesh(widths, used)
+        if block.cut is None:
+            self.open(block, number, outcome)
+        cut, (width, width_next, words) = block.cut, block.widths
+        assert cut is not None
+        last_word, expected = layer.line_up(block.mesh(), block.n_cells, 8 * (width + width_next), STEP_BYTES)
+        self.make_room(block, expected, width + width_next)
         state = np.zeros(meshes.STATE_ENTRIES, np.int64)
-        state[: meshes.CURSOR] = used
-        mesh = self.split(mesh, cut, state, block, last_word, outcome)
-        v, e, c = (int(q) for q in state[: meshes.CURSOR])
+        state[: meshes.CURSOR] = block.used
+        mesh = self.split(block.mesh(), cut, state, block, last_word, outcome)
+        v, e, c = state[: meshes.CURSOR].tolist()
         if last_word == words:
-            return self.close(mesh, number, block, (v, e, c))
+            return self.close(mesh, cut, number, block, (v, e, c))
         order = np.empty(c, np.int32)
         meshes.cells_in_order(mesh, c, order)
-        return Block(block.arena, v, e, c, widths, block.pattern[mesh.root[order]], block.seam, order, last_word)
+        return Block(block.arena, v, e, c, block.widths, block.pattern[mesh.root[order]], block.seam, order, cut)
 
-    def open(self, block: Block, number: int, widths: tuple[int, int, int], outcome: Outcome) -> meshes.Mesh:
+    def open(self, block: Block, number: int, outcome: Outcome) -> None:
         """Begin a step: signs at the vertices that are there, what they cut, and the next step's rows there."""
-        fresh = "z_next", "positive", "negative", "crossing", "pattern"
-        mesh = block.arena.mesh(widths, block.used, fresh)
-        self.classify(mesh, self.cuts[number], block, number, outcome)
-        positive = np.empty(widths[2], np.uint64)
-        meshes.open_layer(mesh, block.n_cells, block.n_vertices, positive)
-        if widths[1]:
-            self.product(mesh, number, block, positive)
-        return mesh
+        step, cut, arena, n = self.program.steps[number], self.cuts[number], block.arena, block.n_vertices
+        width = block.widths[0]
+        widths = width, len(cut.bias), self.program.word_count(number)
+        mesh = arena.mesh(widths, block.used, ("z_next", "positive", "negative", "crossing", "pattern"))
+        above, below = self.classify(mesh, number, block, outcome)
+        # ReLUs that are negative at all of these vertices do not count in the product
+        mixed = np.flatnonzero(~(above | below)) if step.is_relu else np.arange(width)
+        on = np.flatnonzero(above) if step.is_relu else NOTHING
+        h = arena.rows("h", len(mixed) + len(on) + 1)[: n if widths[1] else 0]
+        block.cut, columns = narrowed(cut, width, above, below)
+        narrow = arena.rows("z", len(columns) or width, n)
+        layer.open_layer(
+            mesh, cut, block.n_cells, n, step.activation.lipschitz, self.norms[number],
+            mixed.view(np.uint64), on, h, columns, narrow,
+        )  # fmt: skip
+        if len(h):
+            matrix = self.program.steps[number + 1].matrix
+            np.matmul(h, matrix[np.concatenate([mixed, on, [width]])], out=mesh.z_next[:n])
+        block.widths = narrow.shape[1], *widths[1:]
 
     def make_room(self, block: Block, expected: int, row_entries: int) -> None:
         """Make room for the cells that are expected, up to a limit."""
         v, e, c = block.used
-        room = min(expected - c, max(c, ROOM_BYTES // (8 * row_entries)))
+        room = min(expected - c, max(c, ROOM_BYTES // (8 * row_entries + 8)))
         # a new cell brings about one vertex and two edges, and at most two and three
         block.arena.reserve(v + room + room // 4 + 4, e + 2 * room + room // 2 + 8, c + room + 1, block.used)
 
-    def close(self, mesh: meshes.Mesh, number: int, block: Block, used: tuple[int, int, int]) -> Block:
+    def close(self, mesh: meshes.Mesh, cut: meshes.Cut, number: int, block: Block, used: tuple[int, int, int]) -> Block:
         """Finish a step: cells in their order, error bounds of the next step's rows."""
-        v, e, c = used
-        arena, step = block.arena, self.program.steps[number]
+        arena, step, c = block.arena, self.program.steps[number], used[2]
         pattern = np.empty((c, block.pattern.shape[1] + mesh.pattern.shape[1]), np.uint64)
-        meshes.close_layer(mesh, c, block.pattern, arena.first_new, pattern)
-        arena.swap_first()
-        if number + 1 < len(self.program.steps):
-            norms = self.program.steps[number + 1].norms
-            rows.advance(mesh.vertex, v, step.is_relu, step.activation.lipschitz, norms)
-            rows.advance_edges(mesh.edge, e, step.activation.lipschitz, norms)
-        arena.swap_rows()
+        layer.close_layer(
+            mesh, cut, used, step.activation.lipschitz, self.norms[number], block.pattern, arena.first_new, pattern
+        )
+        arena.swap()
         widths = mesh.z_next.shape[1], 0, 0
-        return Block(arena, v, e, c, widths, pattern, block.seam, np.arange(c, dtype=np.int32))
+        return Block(arena, *used, widths, pattern, block.seam, np.arange(c, dtype=np.int32))
 
-    def product(self, mesh: meshes.Mesh, number: int, block: Block, positive: NDArray[np.uint64]) -> None:
-        """Rows of the next step at the vertices that are there, from the units that do not vanish on all of them.
+    def classify(self, mesh: meshes.Mesh, number: int, block: Block, outcome: Outcome) -> tuple[Flags, Flags]:
+        """Prove the signs of all rows, from their values or else exactly.
 
-        `positive` has the bits of the hyperplanes that are positive at one of them.
+        Returns which hyperplanes are positive, and which negative, at all vertices by their values.
         """
-        step, following = self.program.steps[number : number + 2]
-        n_vertices = block.n_vertices
-        n = mesh.z.shape[1]
-        columns = np.arange(n)
-        matrix = following.matrix
-        if step.is_relu:
-            columns = np.flatnonzero(np.unpackbits(positive.view(np.uint8), bitorder="little"))
-            matrix = matrix[np.append(columns, n)]
-        h = block.arena.rows("h", len(columns) + 1)[:n_vertices]
-        rows.activate(mesh, self.cuts[number], n_vertices, step.activation.lipschitz, following.norms, columns, h)
-        with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
-            np.matmul(h, matrix, out=mesh.z_next[:n_vertices])
-
-    def classify(self, mesh: meshes.Mesh, cut: meshes.Cut, block: Block, number: int, outcome: Outcome) -> None:
-        """Prove the signs of all rows, from their values or else exactly."""
-        v = block.n_vertices
-        plain = self.program.steps[number].plain
-        room = 256
-        while True:
-            open_v = np.empty(room, np.int64)
-            open_k = np.empty(room, np.int64)
-            count = rows.classify(mesh, v, cut.neuron, cut.threshold, plain, open_v, open_k)
-            if count <= room:
-                break
-            room = count
-        outcome.signs += v * len(cut.neuron)
-        if count:
-            signs = self.settle(mesh, block, cut, open_v[:count], open_k[:count], outcome)
-            rows.put_signs(mesh, cut, open_v[:count], open_k[:count], signs)
+        cut, n = self.cuts[number], block.n_vertices
+        above, below, open_v, open_k = classified(mesh, cut, n, self.program.steps[number].plain)
+        outcome.signs += n * len(cut.neuron)
+        if len(open_v):
+            signs = self.settle(mesh, block, cut, open_v, open_k, outcome)
+            rows.put_signs(mesh, cut, open_v, open_k, signs)
+        return above, below
 
     def settle(
         self, mesh: meshes.Mesh, block: Block, cut: meshes.Cut, open_v: Ints, open_k: Ints, outcome: Outcome

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels.grain import row_grains
 
+from .bits import word_count
 from .network import Activation, Affine, Network, Unit
 
 Floats = NDArray[np.float64]
@@ -124,7 +125,7 @@ class Program:
     @cached_property
     def word_offsets(self) -> list[int]:
         """(steps + 1,) where each step's words of packed signs start when they stand side by side."""
-        return list(accumulate(((s.activation.n_hyperplanes + 63) // 64 for s in self.steps), initial=0))
+        return list(accumulate((word_count(s.activation.n_hyperplanes) for s in self.steps), initial=0))
 
     def word_count(self, number: int) -> int:
         """Words of packed signs of a step."""
@@ -136,8 +137,7 @@ class Program:
 
     def joined_words(self, runs: list[NDArray[np.uint64]]) -> tuple[NDArray[np.uint64], ...]:
         """Packed signs of all steps of runs of cells, one array per step."""
-        parts = [self.words(run) for run in runs]
-        return tuple(np.concatenate(step) for step in zip(*parts, strict=True))
+        return tuple(self.words(np.concatenate(runs)))
 
     @cached_property
     def label_step(self) -> Ints:

@@ -82,6 +82,18 @@ def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
     return _Fuzzy(tuple(-x for x in point) if point[-1] < 0 else point, error)
 
 
+class _Cell(dict[int, _Columns]):
+    """The rows of each step on one cell, as they are asked for."""
+
+    def __init__(self, settler: Settler, words: list[Words]) -> None:
+        self._settler = settler
+        self._words = words
+
+    def __missing__(self, number: int) -> _Columns:
+        self[number] = columns = self._settler.columns(number, self._words)
+        return columns
+
+
 class Settler:
     """Decides signs at vertices of cells, with certainty.
 
@@ -109,11 +121,12 @@ class Settler:
     def signs(self, at: Sequence[int], labels: Sequence[int], words: list[Words]) -> tuple[list[int], int]:
         """Signs of the rows `labels` at the vertex where the rows `at` vanish; and how many needed exact arithmetic."""
         with self._lock:
-            point = self._point(at, words)
+            own = _Cell(self, words)
+            point = self._point(at, own)
             exact_point: Row | None = None
             result, n_exact = [], 0
             for label in labels:
-                sign = None if point is None else self._sign(label, point, words)
+                sign = None if point is None else self._sign(label, point, own)
                 if sign is None:
                     if exact_point is None:
                         exact_point = self.exact.vertex(tuple(at), words)
@@ -122,14 +135,14 @@ class Settler:
                 result.append(sign)
             return result, n_exact
 
-    def _point(self, at: Sequence[int], words: list[Words]) -> _Fuzzy | None:
-        rows = [self._row(label, words) for label in at]
+    def _point(self, at: Sequence[int], own: _Cell) -> _Fuzzy | None:
+        rows = [self._row(label, own) for label in at]
         if any(row is None for row in rows):
             return None
         return _crossing([row for row in rows if row is not None])
 
-    def _sign(self, label: int, point: _Fuzzy, words: list[Words]) -> int | None:
-        row = self._row(label, words)
+    def _sign(self, label: int, point: _Fuzzy, own: _Cell) -> int | None:
+        row = self._row(label, own)
         if row is None:
             return None
         value = sum(r * x for r, x in zip(row.values, point.values, strict=True))
@@ -138,14 +151,14 @@ class Settler:
             return None
         return 1 if value > 0 else -1
 
-    def _row(self, label: int, words: list[Words]) -> _Fuzzy | None:
+    def _row(self, label: int, own: _Cell) -> _Fuzzy | None:
         if label < 0:
             return _Fuzzy(self.exact.facet(-1 - label), 0)
         number = int(self.program.label_step[label])
         step = self.program.steps[number]
         k = label - step.label0
         i = int(step.activation.hyperplane_neuron[k])
-        columns = self._columns(number, words)
+        columns = own[number]
         high, low = columns.high[i].tolist(), columns.low[i].tolist()
         if step.threshold[k]:
             total = Fraction(high[-1]) + Fraction(low[-1]) - Fraction(float(step.threshold[k]))
@@ -154,7 +167,8 @@ class Settler:
             return _rounded(high, low, columns.entry_error + abs(high[-1]) * 2.0**-100)
         return _rounded(high, low, columns.entry_error)
 
-    def _columns(self, number: int, words: list[Words]) -> _Columns:
+    def columns(self, number: int, words: list[Words]) -> _Columns:
+        """Rows of a step on the cell with these signs."""
         key = (number, b"".join(w.tobytes() for w in words[:number]))
         if key in self._cache:
             self._cache.move_to_end(key)
@@ -178,7 +192,7 @@ class Settler:
         return columns
 
     def _activated(self, number: int, words: list[Words]) -> _Columns:
-        columns = self._columns(number, words)
+        columns = self.columns(number, words)
         step = self.program.steps[number]
         a = step.activation
         high, low = np.empty_like(columns.high), np.empty_like(columns.low)

@@ -18,10 +18,13 @@ from families import random_case
 from known_nets import Case, arrangement, cube, he_net
 from linear_regions.blocks import Arena, Block, Divider, Outcome
 from linear_regions.budget import Budget
+from linear_regions.cuts import classified, make_cut, narrowed
 from linear_regions.kernels import bounds, combine, double, instructions, rows
 from linear_regions.kernels.chain import Chain
+from linear_regions.kernels.mesh import Cut
 from linear_regions.line import Line, Stretch, empty_chain, start_stretch
-from linear_regions.plane import Plane, make_cut, start_block
+from linear_regions.plane import Plane, start_block
+from linear_regions.pool import Buffers
 from linear_regions.program import Program, compile_network
 from linear_regions.settle import Settler, make_settlers
 
@@ -133,29 +136,35 @@ def bits(words: NDArray[np.uint64], count: int) -> list[list[int]]:
     return [[int(row[k >> 6]) >> (k & 63) & 1 for k in range(count)] for row in words]
 
 
+def cut_of(thresholds: Floats) -> Cut:
+    """Hyperplanes z[k] = threshold."""
+    width = len(thresholds)
+    network = to_network(arrangement([[1, 0, 0]]))
+    return make_cut(compile_network(network).steps[0], None)._replace(
+        neuron=np.arange(width), column=np.arange(width), threshold=thresholds
+    )
+
+
 @pytest.mark.parametrize("width", [1, 5, 64, 65, 130])
 @pytest.mark.parametrize("plain", [True, False])
 def test_kernel_classify_proves_what_exceeds_the_bound_and_lists_the_rest(width: int, plain: bool) -> None:
     rng = np.random.default_rng(width)
-    values = rng.choice([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0], (4, width))
-    threshold = np.zeros(width) if plain else rng.choice([0.0, 0.5], width)
-    neuron = np.arange(width)
-    chain = chain_of(values, 0.5)
-    open_v, open_k = np.empty(4 * width, np.int64), np.empty(4 * width, np.int64)
-    count = rows.classify(chain, 4, neuron, threshold, plain, open_v, open_k)
-    moved = values - threshold
+    values = rng.choice([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, np.nan], (4, width))
+    values[:, ::3], values[:, 1::3] = 2.0, -2.0
+    thresholds = np.zeros(width) if plain else rng.choice([0.0, 0.5], width)
+    moved = values - thresholds
+    unproven = np.argwhere(~(abs(moved) > 0.5)).tolist()
+    chain, cut = chain_of(values, 0.5), cut_of(thresholds)
+    found = classified(chain, cut, 4, plain)
     assert bits(chain.positive, width) == (moved > 0.5).astype(int).tolist()
     assert bits(chain.negative, width) == (moved < -0.5).astype(int).tolist()
-    assert (
-        sorted(zip(open_v[:count].tolist(), open_k[:count].tolist(), strict=True))
-        == np.argwhere(abs(moved) <= 0.5).tolist()
-        or [list(pair) for pair in zip(open_v[:count].tolist(), open_k[:count].tolist(), strict=True)]
-        == np.argwhere(abs(moved) <= 0.5).tolist()
-    )
-    few = np.empty(1, np.int64)
-    assert rows.classify(chain, 4, neuron, threshold, plain, few, few.copy()) == count  # the number, whatever the room
-    exact = chain_of(values, 0.0)
-    assert rows.classify(exact, 4, neuron, threshold, plain, open_v, open_k) == 0  # zeros without error are zeros
+    assert np.column_stack([found.open_v, found.open_k]).tolist() == unproven
+    assert found.above.tolist() == (moved > 0.5).all(axis=0).tolist()
+    assert found.below.tolist() == (moved < -0.5).all(axis=0).tolist()
+    few, words = np.empty(1, np.int64), np.empty((2, chain.positive.shape[1]), np.uint64)
+    assert rows.classify(chain, cut, 4, plain, *words, few, few.copy()) == len(unproven)  # whatever the room
+    exact = chain_of(np.nan_to_num(values), 0.0)
+    assert not len(classified(exact, cut, 4, plain).open_v)  # zeros without error are zeros
     assert not (exact.positive & exact.negative).any()
 
 
@@ -163,12 +172,36 @@ def test_kernel_put_signs_moves_values_onto_their_threshold_where_the_sign_is_ze
     network = to_network(arrangement([[1, 0, 0], [0, 1, 0], [1, 1, 0]]))
     cut = make_cut(compile_network(network).steps[0], None)
     chain = chain_of(np.array([[0.25, -1e-17, 1e-18]]), 0.5)
-    opened = np.empty(3, np.int64), np.empty(3, np.int64)
-    assert rows.classify(chain, 1, cut.neuron, cut.threshold, True, *opened) == 3
+    _, _, *opened = classified(chain, cut, 1, True)
+    assert len(opened[0]) == 3
     rows.put_signs(chain, cut, *opened, np.array([1, 0, -1]))
     assert (bits(chain.positive, 3), bits(chain.negative, 3)) == ([[1, 0, 0]], [[0, 0, 1]])
     assert chain.z[0].tolist() == [0.25, 0.0, 1e-18]
     assert chain.vertex[0, bounds.ETA2] >= 1e-17
+
+
+def test_kernel_eight_at_a_time_compares_with_a_limit() -> None:
+    row = np.array([[0.0] * 8, [1.0, -1.0, np.nan, np.inf, -np.inf, 0.5, np.nextafter(0.5, 1), -0.5]])
+    above, below = called(instructions.eight_above), called(instructions.eight_below)
+    assert [k for k in range(8) if above(row, 1, 0, 0.5) >> k & 1] == [0, 3, 6]
+    assert [k for k in range(8) if below(row, 1, 0, -0.5) >> k & 1] == [1, 4]
+    assert above(row, 0, 0, 0.0) == below(row, 0, 0, 0.0) == 0
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_narrow_cut_finds_its_neurons_values_in_fewer_columns(is_last: bool) -> None:
+    steps = compile_network(to_network(he_net(2, 9, 3))).steps
+    cut = make_cut(steps[0], None if is_last else steps[1])
+    above, below = np.zeros((2, 9), np.bool_)
+    below[[0, 2, 3, 5, 8]] = True
+    above[[1]] = True
+    narrow, columns = narrowed(cut, 9, above, below)
+    assert columns.tolist() == ([4, 6, 7] if is_last else [1, 4, 6, 7])
+    assert columns[narrow.column[[4, 6, 7]]].tolist() == [4, 6, 7]
+    again, fewer = narrowed(narrow, len(columns), above, below | (np.arange(9) == 6) | (np.arange(9) == 7))
+    assert columns[fewer[again.column[4]]] == 4
+    wide, all_columns = narrowed(cut, 9, above, np.zeros(9, np.bool_))
+    assert (wide, len(all_columns)) == (cut, 0)
 
 
 def test_kernel_instructions_on_words() -> None:
@@ -278,7 +311,7 @@ def test_kernel_crossings_are_sorted_and_enclose_the_exact_ones(seed: int) -> No
     program = compile_network(to_network(arrangement(lines.tolist())))
     chart = lr.Box([-1], [1]).line_chart()
     settler = make_settlers(program, chart)[0]
-    solver = Line(program, [settler], Budget(1, [0], None))
+    solver = Line(program, [settler], Budget(1, [0], None), Buffers())
     stretch: Stretch = start_stretch(program, [chart])
     chain = stretch.chain._replace(positive=np.empty((2, 1), np.uint64), negative=np.empty((2, 1), np.uint64))
     outcome: Any = type("Signs", (), {"signs": 0, "double_signs": 0, "exact_signs": 0})()
@@ -371,7 +404,7 @@ def test_kernel_rows_and_breakpoints_of_the_line_lie_within_their_bounds(seed: i
     chart = domain.line_chart()
     settlers = make_settlers(program, chart)
     layers_ = list(range(len(program.steps)))
-    solver = Line(program, settlers, Budget(len(program.steps), layers_, None))
+    solver = Line(program, settlers, Budget(len(program.steps), layers_, None), Buffers())
     stretch = start_stretch(program, [chart])
     outcome: Any = type("Signs", (), {"signs": 0, "double_signs": 0, "exact_signs": 0})()
     for number in layers_:

@@ -177,7 +177,7 @@ class Line(_Curve):
         one, zero = Fraction(1), Fraction(0)
         return LineChart(
             t=np.array([-np.inf, 0.0, np.inf]),
-            inputs=np.stack([-self.direction, self.point, self.direction]),
+            inputs=np.array([-self.direction, self.point, self.direction]),
             inputs_error=np.zeros(3),
             weight=np.array([0.0, 1.0, 0.0]),
             label=np.array([LOWER_END, INNER_CORNER, UPPER_END], np.int32),

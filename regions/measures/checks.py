@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.bits import unpacked
 from linear_regions.domain import Polyline
 from linear_regions.errors import InvariantViolated
 from linear_regions.geometry import PlaneComplex
@@ -83,14 +84,13 @@ def _changes(regions: Regions, exact: bool) -> Iterator[str]:
     """The two cells of a facet differ at its hyperplane, and elsewhere only in hyperplanes that hold the facet too."""
     g, program = regions.geometry, regions.program
     interior = np.flatnonzero(g.interior)
-    for number, (step, packed) in enumerate(zip(program.steps, regions.packed_patterns, strict=True)):
+    for number, (step, words) in enumerate(zip(program.steps, regions.packed_patterns, strict=True)):
         m = step.activation.n_hyperplanes
         for first in range(0, len(interior) if m else 0, _CHUNK):
             facets = interior[first : first + _CHUNK]
             label = g.label[facets]
             cells = g.facet_cells[facets]
-            differ = (packed[cells[:, 0]] ^ packed[cells[:, 1]]).astype("<u8").view(np.uint8)
-            rows, planes = np.nonzero(np.unpackbits(differ, axis=1, bitorder="little", count=m))
+            rows, planes = np.nonzero(unpacked(words[cells[:, 0]] ^ words[cells[:, 1]], m))
             other = planes + step.label0
             own = other == label[rows]
             if missing := np.count_nonzero(program.label_step[label] == number) - np.count_nonzero(own):

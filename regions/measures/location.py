@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.bits import packed
 from linear_regions.errors import invalid
 from linear_regions.geometry import SLACK, TINY, UNIT, LineComplex, PlaneComplex, flat_ranges
 from linear_regions.network.cast import exact_array
 
 from .exactly import exact_breakpoint
-from .patterns import packed_signs
 
 if TYPE_CHECKING:
     from linear_regions.complex import Regions
@@ -96,14 +96,14 @@ def _in_domain(regions: Regions, t: Floats) -> Ints:
 def _float_pattern(regions: Regions, t: Floats) -> list[Words]:
     """Packed patterns of points as float64 has them."""
     entering = iter(regions.network.preactivations(regions.domain.embed(t)))
-    packed = []
+    words = []
     for step in regions.program.steps:
         if step.has_units:
             a = step.activation
-            packed.append(packed_signs(next(entering)[:, a.hyperplane_neuron] > a.hyperplane_threshold))
+            words.append(packed(next(entering)[:, a.hyperplane_neuron] > a.hyperplane_threshold))
         else:
-            packed.append(np.zeros((len(t), 0), np.uint64))
-    return packed
+            words.append(np.zeros((len(t), 0), np.uint64))
+    return words
 
 
 def _proven_inside(geometry: PlaneComplex, cells: Ints, t: Floats) -> NDArray[np.bool_]:
@@ -149,8 +149,8 @@ def _exact_cell(regions: Regions, t: list[Fraction]) -> int:
         rows = [exact.row(step.label0 + k, words) for k in range(step.activation.n_hyperplanes)]
         values = [[sum(int(r) * m for r, m in zip(row, move)) for move in moves] for row in rows]
         positive = [next((v for v in own if v), 0) > 0 for own in values]
-        words.append(packed_signs(np.array(positive, np.bool_)))
-        free.append(packed_signs(np.array([own[0] == 0 for own in values], np.bool_)))
+        words.append(packed(np.array(positive, np.bool_)))
+        free.append(packed(np.array([own[0] == 0 for own in values], np.bool_)))
     (start,) = regions.pattern_table.find([w[None] for w in words], 1).tolist()
     return min(_cells_around(regions, start, words, free))
 

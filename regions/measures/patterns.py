@@ -31,14 +31,6 @@ def piece_table(program: Program, packed: Sequence[Words]) -> NDArray[np.int8] |
     return table
 
 
-def packed_signs(positive: NDArray[np.bool_]) -> Words:
-    """Bits along the last axis as words, (..., m) to (..., ceil(m / 64)): bit k of the pattern is entry k."""
-    m = positive.shape[-1]
-    octets = np.zeros((*positive.shape[:-1], 8 * ((m + 63) // 64)), np.uint8)
-    octets[..., : (m + 7) // 8] = np.packbits(positive, axis=-1, bitorder="little")
-    return octets.view("<u8").astype(np.uint64, copy=False)
-
-
 def hashed(words: Words, seed: int) -> Words:
     """64-bit hashes of rows; equal rows have equal hashes."""
     value = np.full(len(words), 0x9E3779B97F4A7C15 + 2 * seed, np.uint64)

@@ -1,0 +1,30 @@
+"""Flags as bits of 64-bit words: bit k & 63 of word k >> 6 is flag k."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Flags = NDArray[np.bool_]
+Words = NDArray[np.uint64]
+
+
+def word_count(m: int) -> int:
+    """Words for m flags."""
+    return (m + 63) // 64
+
+
+def packed(flags: Flags) -> Words:
+    """Flags along the last axis as words, (..., m) to (..., words)."""
+    m = flags.shape[-1]
+    octets = np.zeros((*flags.shape[:-1], 8 * word_count(m)), np.uint8)
+    octets[..., : (m + 7) // 8] = np.packbits(flags, axis=-1, bitorder="little")
+    return octets.view("<u8").astype(np.uint64, copy=False)
+
+
+def unpacked(words: Words, m: int) -> Flags:
+    """The first m flags of words, (..., words) to (..., m)."""
+    if not m:
+        return np.zeros((*words.shape[:-1], 0), np.bool_)
+    octets = np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8)
+    return np.unpackbits(octets, axis=-1, bitorder="little", count=m).view(np.bool_)
