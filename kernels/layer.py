@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._jit import loop
+from ._jit import loop, scalar
 from .bounds import RW, SIGMA2, SIGMAI, SLACK, SW
 from .instructions import count_bits
 from .mesh import Cut, Floats, Index, Ints, Mesh, Words, scan_word
@@ -39,25 +39,25 @@ def line_up(mesh: Mesh, n_cells: int, row_bytes: int, step_bytes: int) -> tuple[
     for c in range(n_cells):
         mesh.follow[c] = c + 1 if c + 1 < n_cells else -1
         mesh.root[c] = c
-    expected = cells_to_come(mesh, n_cells, words)
+    expected = cells_to_come(mesh.crossing, n_cells, words)
     last_word = words
     if expected * row_bytes > step_bytes:
         last_word = 1
-        expected = cells_to_come(mesh, n_cells, last_word)
+        expected = cells_to_come(mesh.crossing, n_cells, last_word)
         while expected == n_cells and last_word < words:
             last_word += 1
-            expected = cells_to_come(mesh, n_cells, last_word)
+            expected = cells_to_come(mesh.crossing, n_cells, last_word)
     return last_word, expected
 
 
-@loop
-def cells_to_come(mesh: Mesh, n_cells: int, last_word: int) -> int:
+@scalar
+def cells_to_come(crossing: Words, n_cells: int, last_word: int) -> int:
     """Number of cells if all hyperplanes of the words before `last_word` that cut a cell crossed each other in it."""
     total = 0
     for c in range(n_cells):
         k = 0
         for w in range(last_word):
-            k += count_bits(mesh.crossing[c, w])
+            k += count_bits(crossing[c, w])
         total += 1 + k + k * (k - 1) // 2
     return total
 
@@ -85,7 +85,7 @@ def close_layer(mesh: Mesh, cut: Cut, used: tuple[int, int, int], lipschitz: flo
         advance_edges(mesh.edge, n_edges, lipschitz, norms)
 
 
-@loop
+@scalar
 def advance_edges(edge: Floats, n_edges: int, lipschitz: float, norms: Floats) -> None:
     """Displacements of edges, passed on to the next layer's rows."""
     for e in range(n_edges):

@@ -145,7 +145,7 @@ def put_signs(mesh: Signed, cut: Cut, open_v: Ints, open_k: Ints, signs: Ints) -
             set_zeros(mesh.positive, mesh.negative, mesh.z, mesh.vertex, cut.column, cut.threshold, open_v[q])
 
 
-@loop
+@scalar
 def narrow(z: Floats, n: int, columns: Ints, out: Floats) -> None:
     """Keep some columns of the first n rows, which are ascending; `out` may begin where z begins."""
     for v in range(n):
