@@ -21,7 +21,8 @@ import numpy as np
 
 Number = int | float | Fraction
 Point = tuple[int, ...]
-Rows = tuple[tuple[int, ...], ...]
+Row = tuple[int, ...]
+Rows = tuple[Row, ...]
 
 
 class Pieces(NamedTuple):
@@ -253,25 +254,25 @@ def count_activation_regions(layers: Sequence[Layer], net: Complex, embed: Calla
 def _enumerate(layers: Sequence[Layer], domain: tuple[Point, ...], origin: Any, basis: Any) -> Complex:
     """Layer by layer: the map of the layer on each cell, its cuts, its children with their pieces."""
     dimension = len(domain[0]) - 1
-    rows, denominator = _input_map(dimension, origin, basis)
+    rows, denominator = input_map(dimension, origin, basis)
     parents: list[tuple[tuple[int, ...], tuple[Point, ...], Rows]] = [((), domain, rows)]
     per_layer = []
     for weight, bias, units in layers:
-        matrix, scale = _integers(np.column_stack([weight, bias]).tolist())
+        matrix, scale = integers(np.column_stack([weight, bias]).tolist())
         below, denominator = denominator, denominator * scale
-        parents = [(pattern, points, _affine(matrix, rows, below)) for pattern, points, rows in parents]
+        parents = [(pattern, points, affine(matrix, rows, below)) for pattern, points, rows in parents]
         if units is None:
             continue
-        slopes, scale = _integers([(*unit[1], *unit[2]) for unit in units])
+        slopes, scale = integers([(*unit[1], *unit[2]) for unit in units])
         children = []
         for pattern, points, rows in parents:
             hyperplanes = [
-                [_hyperplane(row, Fraction(tau), denominator) for tau in unit[0]]
+                [hyperplane(row, Fraction(tau), denominator) for tau in unit[0]]
                 for row, unit in zip(rows, units, strict=True)
             ]
             for part in _split(points, [h for own in hyperplanes for h in own]):
-                chosen = tuple(sum(max(_values(h, part)) > 0 for h in own) for own in hyperplanes)
-                after = tuple(map(_on_piece, rows, slopes, chosen, [denominator] * len(rows)))
+                chosen = tuple(sum(max(values(h, part)) > 0 for h in own) for own in hyperplanes)
+                after = tuple(map(on_piece, rows, slopes, chosen, [denominator] * len(rows)))
                 children.append((pattern + chosen, part, after))
         parents, denominator = children, denominator * scale
         if any(unit[0] for unit in units):
@@ -281,23 +282,23 @@ def _enumerate(layers: Sequence[Layer], domain: tuple[Point, ...], origin: Any, 
     return Complex(dimension, tuple(per_layer), cells)
 
 
-def _input_map(dimension: int, origin: Any, basis: Any) -> tuple[Rows, int]:
+def input_map(dimension: int, origin: Any, basis: Any) -> tuple[Rows, int]:
     """The map from ``(t, 1)`` to the input of the network, and its denominator."""
     if basis is None:
         basis = [[int(i == j) for j in range(dimension)] for i in range(dimension)]
     if origin is None:
         origin = [0] * len(basis)
-    return _integers([(*row, shift) for row, shift in zip(basis, origin, strict=True)])
+    return integers([(*row, shift) for row, shift in zip(basis, origin, strict=True)])
 
 
-def _integers(rows: Sequence[Sequence[Number]]) -> tuple[Rows, int]:
+def integers(rows: Sequence[Sequence[Number]]) -> tuple[Rows, int]:
     """The rows times their least common denominator, and that denominator."""
     exact = [[Fraction(v) for v in row] for row in rows]
     scale = math.lcm(*(v.denominator for row in exact for v in row))
     return tuple(tuple(v.numerator * (scale // v.denominator) for v in row) for row in exact), scale
 
 
-def _affine(matrix: Rows, rows: Rows, denominator: int) -> Rows:
+def affine(matrix: Rows, rows: Rows, denominator: int) -> Rows:
     """``W h + b`` where `matrix` is ``[W b]`` and h has the given rows and denominator."""
     columns = [*zip(*rows, strict=True)]
     shifts = [0] * (len(columns) - 1) + [denominator]
@@ -307,20 +308,20 @@ def _affine(matrix: Rows, rows: Rows, denominator: int) -> Rows:
     )
 
 
-def _hyperplane(row: tuple[int, ...], tau: Fraction, denominator: int) -> tuple[int, ...]:
+def hyperplane(row: tuple[int, ...], tau: Fraction, denominator: int) -> tuple[int, ...]:
     """An integer row with the sign of ``z - tau``."""
     *linear, constant = (tau.denominator * v for v in row)
     return (*linear, constant - tau.numerator * denominator)
 
 
-def _on_piece(row: tuple[int, ...], unit: tuple[int, ...], piece: int, denominator: int) -> tuple[int, ...]:
+def on_piece(row: tuple[int, ...], unit: tuple[int, ...], piece: int, denominator: int) -> tuple[int, ...]:
     """``slope * z + intercept``; `unit` holds its scaled slopes, then its scaled intercepts."""
     slope, intercept = unit[piece], unit[piece + len(unit) // 2]
     *linear, constant = (slope * v for v in row)
     return (*linear, constant + intercept * denominator)
 
 
-def _values(row: tuple[int, ...], points: Iterable[Point]) -> list[int]:
+def values(row: tuple[int, ...], points: Iterable[Point]) -> list[int]:
     return [sum(map(mul, row, point)) for point in points]
 
 
@@ -328,8 +329,8 @@ def _split(points: tuple[Point, ...], hyperplanes: Iterable[tuple[int, ...]]) ->
     """The parts of one cell: each hyperplane cuts the parts that have points strictly on both of its sides."""
     parts = [points]
     for row in hyperplanes:
-        if _is_cut(_values(row, points)):
-            parts = [piece for part in parts for piece in _cut(part, _values(row, part))]
+        if _is_cut(values(row, points)):
+            parts = [piece for part in parts for piece in _cut(part, values(row, part))]
     return parts
 
 
@@ -348,7 +349,7 @@ def _cut(points: tuple[Point, ...], values: Sequence[int]) -> list[tuple[Point, 
         high += [p] * (v >= 0)
         q, w = points[(k + 1) % len(points)], values[(k + 1) % len(points)]
         if k < last and (v < 0 < w or w < 0 < v):
-            crossing = _reduced([abs(w) * x + abs(v) * y for x, y in zip(p, q, strict=True)])
+            crossing = reduced([abs(w) * x + abs(v) * y for x, y in zip(p, q, strict=True)])
             low.append(crossing)
             high.append(crossing)
     return [tuple(low), tuple(high)]
@@ -359,10 +360,10 @@ def _point(coordinates: Sequence[Number]) -> Point:
     if any(isinstance(v, float) and math.isinf(v) for v in coordinates):
         (value,) = coordinates
         return (1 if value > 0 else -1, 0)
-    return _reduced(_integers([(*coordinates, 1)])[0][0])
+    return reduced(integers([(*coordinates, 1)])[0][0])
 
 
-def _reduced(point: Sequence[int]) -> Point:
+def reduced(point: Sequence[int]) -> Point:
     divisor = math.gcd(*point)
     return tuple(v // divisor for v in point)
 
