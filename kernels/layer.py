@@ -32,8 +32,8 @@ def line_up(mesh: Mesh, n_cells: int, row_bytes: int, step_bytes: int) -> tuple[
     """Put the cells in a row.
 
     Returns the number of words of hyperplanes to go on with, and an upper bound of the number of cells to come from
-    them: as if all that cut a cell crossed each other in it. They are all words if the rows of as many vertices fit in
-    `step_bytes`, else those up to the first that cuts a cell.
+    them: as if all that cut a cell were in general position in it. They are all words if the rows of as many vertices
+    fit in `step_bytes`, else those up to the first that cuts a cell.
     """
     words = mesh.crossing.shape[1]
     for c in range(n_cells):
@@ -41,7 +41,7 @@ def line_up(mesh: Mesh, n_cells: int, row_bytes: int, step_bytes: int) -> tuple[
         mesh.root[c] = c
     expected = cells_to_come(mesh.crossing, n_cells, words)
     last_word = words
-    if expected * row_bytes > step_bytes:
+    if expected > step_bytes // (row_bytes + 1):
         last_word = 1
         expected = cells_to_come(mesh.crossing, n_cells, last_word)
         while expected == n_cells and last_word < words:

@@ -8,7 +8,7 @@ edge in order.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,34 @@ STATE_ENTRIES = 9
 POSITIVE = 0
 NEGATIVE = 1
 GIVEN = 2
+
+
+class Signed(Protocol):
+    """What a `Mesh` and a `Chain` have in common."""
+
+    @property
+    def positive(self) -> Words:
+        """(V, words) packed positive signs."""
+
+    @property
+    def negative(self) -> Words:
+        """(V, words) packed negative signs."""
+
+    @property
+    def z(self) -> Floats:
+        """(V, n) rows."""
+
+    @property
+    def vertex(self) -> Floats:
+        """(V, VERTEX_COLUMNS) error bounds."""
+
+
+class Rowed(Signed, Protocol):
+    """What complexes of two and more dimensions have in common."""
+
+    @property
+    def z_next(self) -> Floats:
+        """(V, n_next) rows of the next layer."""
 
 
 class Mesh(NamedTuple):

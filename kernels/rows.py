@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,32 +31,12 @@ from .bounds import (
 )
 from .combine import rectify, squares, take
 from .instructions import count_bits, eight_above, eight_below
-from .mesh import Cut
+from .mesh import Cut, Signed
 from .signs import set_zeros, unit_value, vanishes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
-
-
-class Signed(Protocol):
-    """What a `Mesh` and a `Chain` have in common."""
-
-    @property
-    def positive(self) -> Words:
-        """(V, words) packed positive signs."""
-
-    @property
-    def negative(self) -> Words:
-        """(V, words) packed negative signs."""
-
-    @property
-    def z(self) -> Floats:
-        """(V, n) rows."""
-
-    @property
-    def vertex(self) -> Floats:
-        """(V, VERTEX_COLUMNS) error bounds."""
 
 
 @scalar

@@ -13,7 +13,7 @@ import numpy as np
 from ._jit import scalar, section
 from .bounds import ETA2, ETAI, WEIGHT
 from .instructions import lowest_bit
-from .mesh import ANSWERED, GIVEN, N_SIGNS, NEGATIVE, POSITIVE, Cut, Floats, Ints, Mesh, Scratch, Words
+from .mesh import ANSWERED, GIVEN, N_SIGNS, NEGATIVE, POSITIVE, Cut, Floats, Ints, Rowed, Scratch, Words
 
 
 @scalar
@@ -116,7 +116,7 @@ def set_zeros(
 
 @section
 def new_signs(
-    mesh: Mesh,
+    mesh: Rowed,
     cut: Cut,
     state: Ints,
     a: int,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import rows
-from linear_regions.kernels.mesh import Cut
+from linear_regions.kernels.mesh import GIVEN, NEGATIVE, POSITIVE, Cut, Scratch, Signed
 
 from .bits import unpacked
 from .program import Program, Step
@@ -78,7 +78,7 @@ class Classified(NamedTuple):
     open_k: Ints
 
 
-def classified(mesh: rows.Signed, cut: Cut, n: int, plain: bool) -> Classified:
+def classified(mesh: Signed, cut: Cut, n: int, plain: bool) -> Classified:
     """Enter the signs of the first n vertices that their values prove; `plain` as `Step.plain`."""
     words, m = mesh.positive.shape[1], len(cut.neuron)
     always, never = np.empty(words, np.uint64), np.empty(words, np.uint64)
@@ -89,3 +89,13 @@ def classified(mesh: rows.Signed, cut: Cut, n: int, plain: bool) -> Classified:
         if count <= room:
             return Classified(unpacked(always, m), unpacked(never, m), open_v[:count], open_k[:count])
         room = count
+
+
+def enter_answers(scratch: Scratch, planes: list[int], signs: list[int]) -> None:
+    """Put the certain signs of hyperplanes where a kernel that asked for them looks."""
+    scratch.answers[:] = 0
+    for k, sign in zip(planes, signs, strict=True):
+        bit = np.uint64(1 << (k & 63))
+        scratch.answers[GIVEN, k >> 6] |= bit
+        if sign:
+            scratch.answers[POSITIVE if sign > 0 else NEGATIVE, k >> 6] |= bit

@@ -17,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 from linear_regions.kernels.bounds import DX
 
 from .bits import unpacked
+from .blocks import Outcome
 from .budget import Budget, Workers
 from .certificate import Certificate
 from .complex import Regions
@@ -30,10 +31,15 @@ from .network.cast import as_list
 from .plane import Plane
 from .program import Program, compile_network
 from .settle import Settler, make_settlers
+from .solid import Count, Solids
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
+
+
+_LARGEST_ENUMERATED = 2  # dimensions
+_LARGEST_COUNTED = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +132,7 @@ def enumerate_regions(
     (5, 5.414213562373095)
     """
     domains = [domain] if isinstance(domain, Domain) else as_list(domain, "domain", "curves")
-    _check(network, domains, max_regions, n_jobs, executor)
+    _check(network, domains, max_regions, n_jobs, executor, _LARGEST_ENUMERATED)
     with _one_blas_thread():
         program = compile_network(network)
         if not isinstance(domain, Domain):
@@ -180,7 +186,8 @@ def count_regions(
     ----------
     network : Network
     domain : Domain
-        One; for many curves add up what `enumerate_regions` gives for their sequence.
+        One, of at most six dimensions; from three dimensions on a Box, or a Slice with one. For many curves add up what
+        `enumerate_regions` gives for their sequence.
     max_regions, n_jobs, executor, progress
         As in `enumerate_regions`.
     full_output : bool
@@ -201,26 +208,42 @@ def count_regions(
     >>> network = lr.Network.from_arrays([[[1, 0], [0, 1], [1, 1]], [[1, 1, 1]]], [[0, 0, -1], [0]])
     >>> lr.count_regions(network, lr.Box([-1, -1], [1, 1]))
     5
+    >>> planes = lr.Network.from_arrays([[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[1, 1, 1]]], [[0, 0, 0], [0]])
+    >>> lr.count_regions(planes, lr.Box([-1] * 3, [1] * 3))
+    8
     """
-    _check(network, [domain], max_regions, n_jobs, executor)
+    _check(network, [domain], max_regions, n_jobs, executor, _LARGEST_COUNTED)
     with _one_blas_thread():
         program = compile_network(network)
         if domain.dim == 1:
             regions = _lines(network, program, [domain], max_regions)[0]
             result = RegionCount(len(regions), regions.per_layer, regions.certificate)
         else:
-            engine, _ = _plane_engine(program, domain, False, max_regions)
-            with _workers(engine.budget, n_jobs, executor, progress) as workers:
-                outcome = engine.enumerate(domain.plane_chart(), workers)
+            outcome = _counted(program, domain, max_regions, n_jobs, executor, progress)
             certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
             count = int(outcome.per_step[-1]) if program.steps else 1
             result = RegionCount(count, outcome.per_step[_layers(program)], certificate)
     return result if full_output else result.count
 
 
+def _counted(
+    program: Program, domain: Domain, max_regions: int | None, n_jobs: int, executor: Executor | None, progress: bool
+) -> Outcome | Count:
+    if domain.dim == 2:
+        engine, _ = _plane_engine(program, domain, False, max_regions)
+        with _workers(engine.budget, n_jobs, executor, progress) as workers:
+            return engine.enumerate(domain.plane_chart(), workers)
+    chart = domain.solid_chart()
+    (settler,) = make_settlers(program, chart)
+    solids = Solids(program, settler, Budget(len(program.steps), _layers(program), max_regions))
+    with _workers(solids.budget, n_jobs, executor, progress) as workers:
+        return solids.count(chart, workers)
+
+
 def _check(
-    network: Network, domains: Sequence[object], max_regions: int | None, n_jobs: int, executor: Executor | None
-) -> None:
+    network: Network, domains: Sequence[object], max_regions: int | None, n_jobs: int, executor: Executor | None,
+    largest: int,
+) -> None:  # fmt: skip
     if not isinstance(network, Network):
         raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
     for domain in domains:
@@ -228,8 +251,9 @@ def _check(
             raise invalid("domain", "be a Box, Polytope, Slice, Segment, Line or Polyline", type(domain).__name__)
         if domain.n_inputs != network.n_inputs:
             raise invalid("domain", f"lie in {network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
-        if domain.dim > 2 or (domain.dim > 1 and len(domains) > 1):
-            raise invalid("domain", "have dimension 1 or 2 so far, and 1 in a sequence", domain.dim)
+        if domain.dim > largest or (domain.dim > 1 and len(domains) > 1):
+            rule = f"have at most {largest} dimensions, and one in a sequence"
+            raise invalid("domain", rule, domain.dim)
     if not domains:
         raise invalid("domain", "hold at least one curve", "none")
     if max_regions is not None and not (isinstance(max_regions, Integral) and max_regions >= 1):

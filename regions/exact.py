@@ -188,14 +188,19 @@ class ExactCells:
         return tuple(row)
 
     def vertex(self, labels: tuple[int, ...], words: list[NDArray[np.uint64]]) -> Row:
-        """Crossing of d rows of one cell as (X_1, ..., X_d, W); W > 0, or W = 0 for an end at infinity."""
+        """Where rows of one cell cross in one point: (X_1, ..., X_d, W); W > 0, or W = 0 for an end at infinity."""
         rows = [self.row(label, words) for label in labels]
         if self.d == 1:
             (a, c) = rows[0]
             point: Row = (-c, a)
-        else:
+        elif self.d == 2:
             (a1, a2, a3), (b1, b2, b3) = rows
             point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
+        else:
+            kernel, nullity = flint.fmpz_mat([list(row) for row in rows]).nullspace()
+            if nullity != 1:
+                raise AssertionError(f"a vertex must be the crossing of its facets, got rank {self.d + 1 - nullity}")
+            point = tuple(int(kernel[i, 0]) for i in range(self.d + 1))
         if point[-1] < 0:
             point = tuple(-x for x in point)
         return point

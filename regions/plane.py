@@ -12,7 +12,7 @@ from linear_regions.kernels import mesh as meshes
 
 from .blocks import ARENAS, STEP_BYTES, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
 from .budget import Budget, Workers
-from .cuts import classified, make_cuts, narrowed
+from .cuts import classified, enter_answers, make_cuts, narrowed
 from .domain.chart import PlaneChart
 from .program import Program, Step
 from .settle import Settler
@@ -236,12 +236,7 @@ class Plane:
         at = (int(mesh.label[edge]), cut.label0 + int(state[meshes.ASKED_PLANE]))
         planes = scratch.asked[: state[meshes.N_ASKED]].tolist()
         signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words)
-        scratch.answers[:] = 0
-        for k, sign in zip(planes, signs, strict=True):
-            bit = np.uint64(1 << (k & 63))
-            scratch.answers[meshes.GIVEN, k >> 6] |= bit
-            if sign:
-                scratch.answers[meshes.POSITIVE if sign > 0 else meshes.NEGATIVE, k >> 6] |= bit
+        enter_answers(scratch, planes, signs)
         state[meshes.ANSWERED] = 1
         outcome.signs += len(planes)
         outcome.double_signs += len(planes)

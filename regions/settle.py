@@ -16,12 +16,13 @@ from math import frexp, isfinite, isqrt, ldexp
 from threading import Lock
 from typing import Any
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, double
 
-from .domain.chart import AffineChart, LineChart, PlaneChart
+from .domain.chart import AffineChart, LineChart, PlaneChart, SolidChart
 from .exact import ExactCells, Row
 from .program import Program, frobenius
 
@@ -69,9 +70,14 @@ def _rounded(high: Sequence[float], low: Sequence[float], error: float) -> _Fuzz
 
 def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
     """Homogeneous point where the rows vanish, last coordinate proven positive."""
-    if len(rows) == 1:
+    d = len(rows[0].values) - 1
+    if len(rows) != d:  # more than cross in general: for exact arithmetic
+        return None
+    if d == 1:
         (a, c), error = rows[0].values, rows[0].error
         point: Row = (-c, a)
+    elif d > 2:
+        point, error = _minors(rows)
     else:
         (a1, a2, a3), (b1, b2, b3) = rows[0].values, rows[1].values
         point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
@@ -80,6 +86,26 @@ def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
     if error and abs(point[-1]) <= error:
         return None
     return _Fuzzy(tuple(-x for x in point) if point[-1] < 0 else point, error)
+
+
+def _minors(rows: list[_Fuzzy]) -> tuple[Row, int]:
+    """Where d rows vanish, by Cramer's rule, and a bound of the error of each coordinate.
+
+    With R the rows and E their errors, det(R + E) - det(R) is a sum of determinants that have a row of E, so by
+    Hadamard's inequality at most the difference of the products of |R_i| + |E_i| and of |R_i|.
+    """
+    d = len(rows)
+    columns = range(d + 1)
+    point = []
+    for left_out in columns:
+        minor = [[row.values[c] for c in columns if c != left_out] for row in rows]
+        point.append((-1) ** left_out * int(flint.fmpz_mat(minor).det()))
+    with_errors = without = 1
+    for row in rows:
+        size = _norm(row.values)
+        without *= size
+        with_errors *= size + 3 * row.error  # at most seven entries of this error
+    return tuple(point), with_errors - without
 
 
 class _Cell(dict[int, _Columns]):
@@ -146,7 +172,8 @@ class Settler:
         if row is None:
             return None
         value = sum(r * x for r, x in zip(row.values, point.values, strict=True))
-        error = 2 * (_norm(row.values) * point.error + row.error * (_norm(point.values) + point.error))
+        # the factor covers the root of the number of entries, at most seven
+        error = 3 * (_norm(row.values) * point.error + row.error * (_norm(point.values) + point.error))
         if abs(value) <= error:
             return None
         return 1 if value > 0 else -1
@@ -223,7 +250,7 @@ class Settler:
         return self._chart_columns
 
 
-def make_settlers(program: Program, chart: PlaneChart | LineChart) -> list[Settler]:
+def make_settlers(program: Program, chart: PlaneChart | LineChart | SolidChart) -> list[Settler]:
     """One for each piece of a domain; neighbours on one straight line share theirs."""
     settlers: list[Settler] = []
     for piece in chart.charts:

@@ -108,3 +108,28 @@ def test_a_lattice_network_has_five_maps(shared_data: Path) -> None:
     r = regions_of(read(shared_data, "tll/tllBench_n2_NM8_m1_instance_0_0"))
     assert (len(r), r.count("R6")) == (433, 5)
     assert r.certificate.exact_signs > 0
+
+
+def test_hcas_in_three_dimensions(shared_data: Path) -> None:
+    """As edge subdivision in float64 has it."""
+    name = "hcas/HCAS_rect_v6_pra0_tau00_25HU_3000"
+    net = read(shared_data, name)
+    count = lr.count_regions(to_network(layers_of(net)), lr.Box(net["lo"], net["hi"]))
+    assert count == int(rows(shared_data, "edge_subdivision_float64.csv")[name]["regions"]) == 111_254
+
+
+def acas_boxes(folder: Path) -> list[dict[str, str]]:
+    with open(folder / "reference" / "acasxu_nnv.csv", encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.parametrize("row", range(10))
+def test_acas_xu_on_property_boxes(shared_data: Path, row: int) -> None:
+    """Cells after each layer, as by linear programs."""
+    box = acas_boxes(shared_data)[row]
+    net = read(shared_data, f"acasxu/ACASXU_run2a_{box['net']}_batch_2000")
+    ends = [[float(box[f"{name}_{end}"]) for name in ("rho", "theta", "psi", "vown", "vint")] for end in ("lo", "hi")]
+    lower, upper = ((np.array(end) - net["means"][:5]) / net["ranges"][:5] for end in ends)
+    result = lr.count_regions(to_network(layers_of(net)), lr.Box(lower, upper), full_output=True)
+    assert result.per_layer.tolist() == [int(n) for n in box["our_lp_per_layer"].split()]
+    assert result.certificate.certified

@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.bits import packed
+
 from .polygon import HalfPlane, Point
 
 Floats = NDArray[np.float64]
@@ -95,6 +97,26 @@ class PlaneChart:
 
 
 @dataclass(frozen=True)
+class SolidChart:
+    """A polytope in t and its map into input space."""
+
+    corners: list[Rational]
+    facets: list[tuple[Fraction, ...]]  # rows (a, c) with a.t + c = 0
+    incidence: NDArray[np.bool_]  # (k, facets) whether a corner lies on a facet
+    charts: list[AffineChart]  # one
+    points: Floats  # (k, d) corners, rounded
+    error: Floats  # (k,) of the rounding, Euclidean
+    inputs: Floats  # (k, n_0) images of `points`
+    inputs_error: Floats  # (k,) 2-norm of their rounding
+    stretch: float  # upper bound of |basis|_2
+
+    def masks(self, words: int) -> NDArray[np.uint64]:
+        """The facets of each corner as bits, (k, words)."""
+        k, m = self.incidence.shape
+        return packed(np.concatenate([self.incidence, np.zeros((k, 64 * words - m), np.bool_)], axis=1))
+
+
+@dataclass(frozen=True)
 class LineChart:
     """A chain of segments or rays and its map into input space."""
 
@@ -126,6 +148,26 @@ def polygon_chart(corners: list[Point], sides: list[HalfPlane], chart: AffineCha
     return PlaneChart(
         corners=corners,
         facets=[(a1, a2, -b) for a1, a2, b in sides],
+        charts=[chart],
+        points=points,
+        error=error,
+        inputs=inputs,
+        inputs_error=inputs_error,
+        stretch=1.0 if chart.is_identity else float(np.sqrt(np.sum(chart.floats[1] ** 2))) * 1.001,
+    )
+
+
+def solid_chart(corners: list[Rational], facets: list[tuple[Fraction, ...]], chart: AffineChart) -> SolidChart:
+    """A polytope in t, given by its corners and the rows of its facets, mapped into input space."""
+    points = np.array([[float(c) for c in corner] for corner in corners])
+    exactly = all(Fraction(float(c)) == c for corner in corners for c in corner)
+    error = np.zeros(len(points)) if exactly else 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
+    inputs, inputs_error = chart.image(points)
+    tight = [[not sum((a * t for a, t in zip(row, corner)), row[-1]) for row in facets] for corner in corners]
+    return SolidChart(
+        corners=corners,
+        facets=facets,
+        incidence=np.array(tight),
         charts=[chart],
         points=points,
         error=error,

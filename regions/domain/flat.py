@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from math import prod
 from numbers import Real
 from typing import Any, ClassVar
@@ -20,11 +20,13 @@ from .chart import (
     AffineChart,
     LineChart,
     PlaneChart,
+    SolidChart,
     exact,
     full_rank,
     identity_chart,
     interval_chart,
     polygon_chart,
+    solid_chart,
 )
 from .polygon import HalfPlane, Point, polygon
 from .store import Domain
@@ -117,6 +119,20 @@ class Box(Domain):
     def plane_chart(self) -> PlaneChart:
         """See `Domain`."""
         return polygon_chart(*self.corners, identity_chart(2)) if self.dim == 2 else super().plane_chart()
+
+    @property
+    def corners_and_facets(self) -> tuple[list[list[Fraction]], list[tuple[Fraction, ...]]]:
+        """Corners of a box, and rows (a, c) of its facets, a.t + c = 0; exact."""
+        sides = list(zip(exact(self.lower), exact(self.upper), strict=True))
+        facets = []
+        for i, (low, high) in enumerate(sides):
+            for sign, end in ((1, low), (-1, high)):
+                facets.append((*(Fraction(sign * (i == k)) for k in range(self.dim)), -sign * end))
+        return [list(corner) for corner in product(*sides)], facets
+
+    def solid_chart(self) -> SolidChart:
+        """See `Domain`."""
+        return solid_chart(*self.corners_and_facets, identity_chart(self.dim))
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
@@ -347,6 +363,12 @@ class Slice(Domain):
         if self.dim != 1 or not isinstance(self.domain, Box):
             return super().line_chart()
         return interval_chart(self.domain.lower[0], self.domain.upper[0], self._chart)
+
+    def solid_chart(self) -> SolidChart:
+        """See `Domain`."""
+        if not isinstance(self.domain, Box):
+            return super().solid_chart()
+        return solid_chart(*self.domain.corners_and_facets, self._chart)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Domain`."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array
 
-from .chart import LineChart, PlaneChart
+from .chart import LineChart, PlaneChart, SolidChart
 
 Floats = NDArray[np.float64]
 
@@ -81,8 +81,14 @@ class Domain(ABC):
         """What the two-dimensional engine starts from."""
         raise invalid("domain", "be two-dimensional", repr(self))
 
-    def chart(self) -> LineChart | PlaneChart:
+    def solid_chart(self) -> SolidChart:
+        """What the engine of three and more dimensions starts from."""
+        raise invalid("domain", "be a Box, or a Slice with a Box, of three dimensions or more", repr(self))
+
+    def chart(self) -> LineChart | PlaneChart | SolidChart:
         """What the engine of this dimension starts from."""
+        if self.dim > 2:
+            return self.solid_chart()
         return self.plane_chart() if self.dim == 2 else self.line_chart()
 
 

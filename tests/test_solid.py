@@ -1,0 +1,220 @@
+"""Counts in three to six dimensions, against known answers and the slow twin."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import linear_regions as lr
+from convert import to_network
+from families import FAMILIES, Plan
+from known_nets import arrangement, he_net, relu_net, torch_net
+from linear_regions.budget import Budget
+from linear_regions.kernels import bounds
+from linear_regions.measures.patterns import piece_table
+from linear_regions.program import Program, compile_network
+from linear_regions.settle import Settler, make_settlers
+from linear_regions.solid import Count, SolidArena, SolidBlock, Solids, start_block
+from naive import Layer
+from naive_polytopes import Complex, enumerate_polytope
+
+
+class Solid(NamedTuple):
+    """A network on a box, perhaps of a slice."""
+
+    layers: list[Layer]
+    lower: list[float]
+    upper: list[float]
+    origin: list[float] | None = None
+    basis: list[list[float]] | None = None
+
+    @property
+    def domain(self) -> lr.Box | lr.Slice:
+        box = lr.Box(self.lower, self.upper)
+        return box if self.basis is None else lr.Slice(self.origin, self.basis, box)
+
+    def twin(self) -> Complex:
+        d = len(self.lower)
+        rows = [[sign * int(i == k) for k in range(d)] for i in range(d) for sign in (1, -1)]
+        ends = [e for low, high in zip(self.lower, self.upper, strict=True) for e in (-Fraction(low), Fraction(high))]
+        return enumerate_polytope(
+            self.layers, [[*row, e] for row, e in zip(rows, ends, strict=True)], self.origin, self.basis
+        )
+
+
+def cube(dimension: int, radius: float = 1.0) -> lr.Box:
+    return lr.Box([-radius] * dimension, [radius] * dimension)
+
+
+def random_solid(seed: int) -> Solid:
+    """Families take turns; three to five dimensions, one to three narrow layers, a box or a slice."""
+    rng = np.random.default_rng([3, seed])
+    d = int(rng.choice([3, 3, 4, 5]))
+    depth = int(rng.integers(1, 4))
+    top = {3: 10, 4: 7, 5: 5}[d]
+    widths = tuple(int(n) for n in rng.integers(1, top // depth + 3, depth))
+    inputs = d + int(rng.integers(1, 4)) if rng.random() < 0.25 else d
+    layers = FAMILIES[seed % len(FAMILIES)](rng, Plan(inputs, d, widths))
+    lower = rng.integers(-16, 8, d) / 8 if rng.random() < 0.4 else np.full(d, rng.choice([-1.0, 0.0]))
+    upper = lower + rng.integers(1, 17, d) / 8 if rng.random() < 0.4 else np.ones(d)
+    upper = np.maximum(upper, lower + 0.125)
+    if inputs == d:
+        return Solid(layers, lower.tolist(), upper.tolist())
+    origin, basis = rng.normal(size=inputs) * 0.3, rng.normal(size=(inputs, d)) * inputs**-0.5
+    if rng.random() < 0.5:
+        origin, basis = rng.integers(-1, 2, inputs).astype(float), rng.integers(-2, 3, (inputs, d)).astype(float)
+        basis[:d] = np.eye(d)
+    return Solid(layers, lower.tolist(), upper.tolist(), origin.tolist(), basis.tolist())
+
+
+def refined(solid: Solid) -> tuple[Program, Settler, SolidBlock, Count]:
+    """All cells in one block, kept after the last step too."""
+    program = compile_network(to_network(solid.layers))
+    chart = solid.domain.solid_chart()
+    (settler,) = make_settlers(program, chart)
+    engine = Solids(program, settler, Budget(len(program.steps), [], None))
+    block = start_block(program, chart, SolidArena())
+    count = Count(np.zeros(len(program.steps), np.int64))
+    with np.errstate(all="ignore"):
+        for number in range(len(program.steps)):
+            cut = engine.open(block, number, count)
+            engine.split(block, cut, count, keep=True)
+            engine.close(block, cut, number)
+    return program, settler, block, count
+
+
+@pytest.mark.parametrize("first", range(0, 264, 24))
+def test_random_and_degenerate_networks_against_the_twin(first: int) -> None:
+    """Counts per layer, patterns, and the number of vertices."""
+    for seed in range(first, first + 24):
+        solid = random_solid(seed)
+        network, twin = to_network(solid.layers), solid.twin()
+        result = lr.count_regions(network, solid.domain, full_output=True)
+        kinked = [a.n_hyperplanes > 0 for a in network.activations]
+        assert result.per_layer[kinked].tolist() == list(twin.per_layer), seed
+        assert result.certificate.certified
+        program, _, block, _ = refined(solid)
+        patterns = piece_table(program, program.words(block.pattern)).tolist()
+        assert sorted(map(tuple, patterns)) == sorted(cell.pattern for cell in twin.cells), seed
+        corners = block.arena.mesh(block.widths).corner[: block.used.corner]
+        assert block.used.vertex == len(np.unique(corners)) == len(twin.faces[0]), seed
+
+
+@pytest.mark.parametrize(("n", "dimension"), [(20, 3), (10, 3), (12, 4), (10, 5), (9, 6)])
+def test_arrangements_in_general_position(n: int, dimension: int) -> None:
+    """Zaslavsky 1975, in a box that holds every vertex."""
+    rows = np.random.default_rng(n).integers(-99, 100, (n, dimension + 1))
+    network = to_network(arrangement(rows.tolist()))
+    count = lr.count_regions(network, cube(dimension, 1e6))
+    assert count == sum(math.comb(n, i) for i in range(dimension + 1))
+
+
+@pytest.mark.parametrize(("n", "dimension"), [(8, 3), (7, 4), (7, 5), (8, 6)])
+def test_hyperplanes_through_one_point(n: int, dimension: int) -> None:
+    rows = np.column_stack([np.random.default_rng(n).integers(-99, 100, (n, dimension)), np.zeros(n)])
+    count = lr.count_regions(to_network(arrangement(rows.tolist())), cube(dimension))
+    assert count == 2 * sum(math.comb(n - 1, i) for i in range(dimension))
+
+
+@pytest.mark.parametrize(
+    ("widths", "cells"), [((3, 16, 16, 16, 1), 1373), ((4, 12, 12, 1), 1226), ((5, 10, 10, 1), 1935)]
+)
+def test_seeded_torch_nets(widths: tuple[int, ...], cells: int) -> None:
+    pytest.importorskip("torch")
+    assert lr.count_regions(to_network(torch_net(*widths)), cube(widths[0])) == cells
+
+
+def test_a_far_cell_lies_outside_the_box() -> None:
+    pytest.importorskip("torch")
+    assert lr.count_regions(to_network(torch_net(3, 20, 1)), cube(3, 1000.0)) == 1350
+
+
+def test_he_net_in_three_dimensions_with_any_number_of_workers() -> None:
+    network = to_network(he_net(3, 24, 24, 24))
+    one = lr.count_regions(network, cube(3), full_output=True)
+    two = lr.count_regions(network, cube(3), full_output=True, n_jobs=2)
+    with ProcessPoolExecutor(2) as executor:
+        remote = lr.count_regions(network, cube(3), full_output=True, executor=executor)
+    for other in (two, remote):
+        assert other.per_layer.tolist() == one.per_layer.tolist()
+        assert other.certificate == one.certificate
+
+
+@pytest.mark.parametrize("block", [1, 1 << 14])
+def test_blocks_of_any_size_give_the_same_count(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    cases = [he_net(3, 10, 10, 10), he_net(4, 7, 7, seed=1), random_solid(2).layers]
+    networks = [to_network(layers) for layers in cases]
+    whole = [lr.count_regions(n, cube(n.n_inputs), full_output=True).per_layer.tolist() for n in networks]
+    monkeypatch.setattr("linear_regions.solid.BLOCK_BYTES", block)
+    monkeypatch.setattr("linear_regions.solid.PART_BYTES", block)
+    assert whole == [lr.count_regions(n, cube(n.n_inputs), full_output=True).per_layer.tolist() for n in networks]
+
+
+def test_a_cell_with_more_facets_than_there_are_bits_in_a_word() -> None:
+    """Planes that touch a sphere, far from each other's edges: the ball's cell has a facet on each."""
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(90, 3))
+    normals = np.round(normals / np.linalg.norm(normals, axis=1, keepdims=True) * 64) / 64
+    rows = np.column_stack([normals, np.full(90, -0.9)]).tolist()
+    layers = arrangement(rows)
+    slots = refined(Solid(layers, [-1.0] * 3, [1.0] * 3))[2]
+    mesh = slots.arena.mesh(slots.widths)
+    assert slots.widths.mask > 1
+    used = [int(np.bitwise_count(np.bitwise_or.reduce(mesh.mask[a:b], axis=0)).sum())
+            for a, b in zip(mesh.start[:-1], mesh.start[1 : slots.used.cell + 1], strict=False)]  # fmt: skip
+    assert max(used) > 64
+    assert slots.used.cell == lr.count_regions(to_network(layers), cube(3))
+
+
+@pytest.mark.parametrize("case", [he_net(3, 7, 6, 5), he_net(4, 6, 5, seed=3)], ids=["3-D", "4-D"])
+def test_kernel_rows_and_vertices_of_polytopes_lie_within_their_bounds(case: list[Layer]) -> None:
+    """Every vertex and row against exact arithmetic, after every step."""
+    d = case[0][0].shape[1]
+    program = compile_network(to_network(case))
+    chart = cube(d).solid_chart()
+    (settler,) = make_settlers(program, chart)
+    engine = Solids(program, settler, Budget(len(program.steps), [], None))
+    block = start_block(program, chart, SolidArena())
+    count = Count(np.zeros(len(program.steps), np.int64))
+    for number in range(len(program.steps)):
+        mesh = block.arena.mesh(block.widths)
+        for c in range(0, block.used.cell, 1 + block.used.cell // 40):
+            words = program.words(block.pattern[c])
+            rows, scale = settler.exact.preactivation(number, words)
+            for p in range(mesh.start[c], mesh.start[c + 1]):
+                v = mesh.corner[p]
+                slots = [s for s in range(64) if int(mesh.mask[p, 0]) >> s & 1]
+                labels = tuple(int(mesh.facet[mesh.slot_start[c] + s]) for s in slots)
+                *numerators, weight = settler.exact.vertex(labels, words)
+                point = [Fraction(x, weight) for x in numerators]
+                moved = [a - Fraction(float(b)) for a, b in zip(point, mesh.x[v], strict=True)]
+                assert math.hypot(*map(float, moved)) <= mesh.vertex[v, bounds.DX] * (1 + 1e-9)
+                for i in range(block.widths.z):
+                    value = sum(Fraction(int(rows[i, k])) * t for k, t in enumerate([*point, 1])) / scale
+                    value /= Fraction(2) ** int(program.steps[number].exponent[i])
+                    assert abs(value - Fraction(float(mesh.z[v, i]))) <= mesh.vertex[v, bounds.ERR]
+        cut = engine.open(block, number, count)
+        engine.split(block, cut, count, keep=True)
+        engine.close(block, cut, number)
+
+
+def test_what_is_not_there_yet_is_said() -> None:
+    network = to_network(he_net(3, 4))
+    with pytest.raises(lr.InvalidInput, match="domain must have at most 2 dimensions"):
+        lr.enumerate_regions(network, cube(3))
+    with pytest.raises(lr.InvalidInput, match="domain must have at most 6 dimensions"):
+        lr.count_regions(to_network(he_net(7, 4)), cube(7))
+    with pytest.raises(lr.BudgetExceeded):
+        lr.count_regions(to_network(he_net(3, 20)), cube(3), max_regions=100)
+
+
+def test_dead_layers_and_identities() -> None:
+    weights = [np.zeros((3, 3)), np.ones((2, 3)), np.ones((1, 2))]
+    assert lr.count_regions(to_network(relu_net(weights, [[-1.0] * 3, [0.0] * 2, [0.0]])), cube(3)) == 1
+    affine = lr.Network.from_arrays([np.eye(3)], [np.zeros(3)])
+    assert lr.count_regions(affine, cube(3)) == 1
