@@ -48,6 +48,12 @@ _LANES = 8
 _VECTOR = ir.VectorType(ir.DoubleType(), _LANES)
 
 
+def _spread(builder: ir.IRBuilder, vector: ir.VectorType, value: Any) -> Any:
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES))
+
+
 def _comparison(operator: str) -> Any:
     @intrinsic
     def compare(typing_context: Any, row: Any, v: Any, k: Any, limit: Any) -> Any:
@@ -58,16 +64,33 @@ def _comparison(operator: str) -> Any:
             octets = builder.bitcast(array.data, ir.IntType(8).as_pointer())
             place = builder.gep(octets, [offset])
             values = builder.load(builder.bitcast(place, _VECTOR.as_pointer()), align=8)
-            undefined = ir.Constant(_VECTOR, ir.Undefined)
-            limits = builder.insert_element(undefined, arguments[3], ir.Constant(ir.IntType(32), 0))
-            every = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
-            limits = builder.shuffle_vector(limits, undefined, every)
+            limits = _spread(builder, _VECTOR, arguments[3])
             bits = builder.bitcast(builder.fcmp_ordered(operator, values, limits), ir.IntType(_LANES))
             return builder.zext(bits, ir.IntType(64))
 
         return types.uint64(row, types.int64, types.int64, types.float64), generate
 
     return compare
+
+
+@intrinsic
+def _compiled_eight_near(typing_context: Any, words: Any, q: Any, own: Any, least: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        vector = ir.VectorType(ir.IntType(64), _LANES)
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(builder.bitcast(array.data, ir.IntType(64).as_pointer()), [arguments[1]])
+        values = builder.load(builder.bitcast(place, vector.as_pointer()), align=8)
+        shared = builder.and_(values, _spread(builder, vector, arguments[2]))
+        name = f"llvm.ctpop.v{_LANES}i64"
+        ones = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(vector, [vector]), name)
+        enough = builder.icmp_signed(">=", builder.call(ones, [shared]), _spread(builder, vector, arguments[3]))
+        return builder.zext(builder.bitcast(enough, ir.IntType(_LANES)), ir.IntType(64))
+
+    return types.uint64(words, types.int64, types.uint64, types.int64), generate
+
+
+def _plain_eight_near(words: Any, q: int, own: np.uint64, least: int) -> np.uint64:
+    return np.uint64(sum(1 << r for r in range(_LANES) if int(words[q + r] & own).bit_count() >= least))
 
 
 def _plain_above(row: Any, v: int, k: int, limit: float) -> np.uint64:
@@ -111,3 +134,8 @@ eight_above: Callable[[Any, int, int, float], np.uint64] = _plain_above if confi
 
 eight_below: Callable[[Any, int, int, float], np.uint64] = _plain_below if config.DISABLE_JIT else _comparison("<")
 """Which of row[v, k], ..., row[v, k + 7] are less than a limit, as bits; NaN is not."""
+
+eight_near: Callable[[Any, int, np.uint64, int], np.uint64] = (
+    _plain_eight_near if config.DISABLE_JIT else _compiled_eight_near
+)
+"""Which of words[q], ..., words[q + 7] have at least some number of ones in common with a word, as bits."""

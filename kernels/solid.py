@@ -37,7 +37,7 @@ from .bounds import (
     ZN,
 )  # fmt: skip
 from .combine import blend, distances
-from .instructions import count_bits, lowest_bit
+from .instructions import count_bits, eight_near, lowest_bit
 from .mesh import DONE, NEED_ROOM, NEED_SIGNS, Cut, Floats, Index, Ints, Scratch, Words
 from .rows import activate, advance, narrow
 from .signs import first_crossing, new_signs, set_zeros, sign_at
@@ -109,7 +109,7 @@ class Edges(NamedTuple):
 
     sign: Ints  # (K,) of each corner
     side: Ints  # (K,) the positive corners
-    word: Words  # (K,) and the first words of their masks
+    word: Words  # (K + 7,) and the first words of their masks
     low: Ints  # (E,) places of the negative ends among the cell's corners
     high: Ints  # (E,)
     made: Ints  # (E,) vertices on them
@@ -119,9 +119,11 @@ class Edges(NamedTuple):
 def table_place(ends: Index, table: Index, a: int, b: int) -> int:
     """Where the vertex on the edge (a, b), a < b, is in the table, or the free place for it."""
     mask = np.uint64(table.shape[0] - 1)
-    key = np.uint64(a) * np.uint64(0x5BD1E995) + np.uint64(b) * np.uint64(0x2545F491)  # below 2^63
-    key ^= key >> np.uint64(29)
-    key ^= key >> np.uint64(15)
+    low = np.uint64(0xFFFFFFFF)
+    key = np.uint64(a) * np.uint64(0x9E3779B1) + np.uint64(b) * np.uint64(0x5EBCA77B)  # no product overflows
+    key = ((key ^ (key >> np.uint64(32))) & low) * np.uint64(0xC2B2AE3D)
+    key = ((key ^ (key >> np.uint64(29))) & low) * np.uint64(0x27D4EB2F)
+    key ^= key >> np.uint64(32)
     place = key & mask
     while table[place] >= 0:
         v = table[place]
@@ -176,25 +178,30 @@ def find_edges(mask: Words, first: int, n: int, d: int, edges: Edges) -> int:
             edges.side[m] = q
             edges.word[m] = mask[first + q, 0]
             m += 1
-    one_word = mask.shape[1] == 1
+    for r in range(m, (m + 7) & ~7):
+        edges.word[r] = 0
+    least = d - 1 if mask.shape[1] == 1 else 0  # with more words all are looked at
     for p in range(n):
         if edges.sign[p] >= 0:
             continue
-        own = mask[first + p, 0]
         simple = common(mask, first + p, first + p) == d
-        for r in range(m):
-            if one_word and count_bits(own & edges.word[r]) < d - 1:
-                continue
-            q = edges.side[r]
-            shared = common(mask, first + p, first + q)
-            if shared < d - 1:
-                continue
-            if not (simple and shared == d - 1) and third(mask, first, first + n, first + p, first + q):
-                continue
-            if count < edges.low.shape[0]:
-                edges.low[count] = p
-                edges.high[count] = q
-            count += 1
+        for block in range(0, m, 8):
+            near = eight_near(edges.word, block, mask[first + p, 0], least)
+            while near:
+                r = block + lowest_bit(near)
+                near &= near - np.uint64(1)
+                if r >= m:
+                    break
+                q = edges.side[r]
+                shared = common(mask, first + p, first + q)
+                if shared < d - 1:
+                    continue
+                if not (simple and shared == d - 1) and third(mask, first, first + n, first + p, first + q):
+                    continue
+                if count < edges.low.shape[0]:
+                    edges.low[count] = p
+                    edges.high[count] = q
+                count += 1
     return count
 
 
@@ -396,7 +403,7 @@ def cut_top(mesh: Solid, stack: Stack, cut: Cut, state: Ints, j: int, edges: Edg
         or top + 2 > stack.start.shape[0]
     ):
         return NEED_STACK
-    if state[N_VERTICES] + n_edges >= mesh.x.shape[0]:
+    if state[N_VERTICES] + n_edges >= mesh.x.shape[0] or 2 * (state[N_VERTICES] + n_edges) > mesh.table.shape[0]:
         return NEED_ROOM
     low_slot = free_slot(stack.mask, first, n, edges.sign, -1)
     high_slot = free_slot(stack.mask, first, n, edges.sign, 1)

@@ -28,10 +28,10 @@ Index = NDArray[np.int32]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
-BLOCK_BYTES = 1 << 22  # rows of a block that is divided no further
-PART_BYTES = 1 << 21
+BLOCK_BYTES = 1 << 20  # rows and corners of a block that is divided no further
+PART_BYTES = 1 << 19
 FIRST_PARTS = 32  # at least, so that workers end at about the same time
-ROOM_BYTES = 1 << 27  # rows that room is made for at once
+FIRST_GROWTH = 4  # cells that room is made for at first, for each that is there
 NOTHING = np.empty(0, np.int64)
 
 _ARRAYS: dict[str, tuple[str, type]] = {
@@ -107,13 +107,14 @@ class SolidArena:
     def __init__(self) -> None:
         self._flat: dict[str, NDArray[Any]] = {name: np.empty(0, dtype) for name, (_, dtype) in _ARRAYS.items()}
         self._spare: dict[str, NDArray[Any]] = {name: np.empty(0, _ARRAYS[name][1]) for name in _CELLS}
-        self._table = np.full(4, -1, np.int32)
+        self._entries = np.empty(0, np.int32)
+        self._table = self._entries  # of edges, by which vertices are found; its size is a power of two
         self._room = {"vertex": 0, "corner": 0, "cell": 0, "slot": 0}
 
     @property
     def size(self) -> int:
         """Bytes held."""
-        return self._table.nbytes + sum(a.nbytes for a in (*self._flat.values(), *self._spare.values()))
+        return self._entries.nbytes + sum(a.nbytes for a in (*self._flat.values(), *self._spare.values()))
 
     def array(self, name: str, tail: tuple[int, ...], used: int = 0) -> NDArray[Any]:
         """A buffer as (room, *tail); the first `used` rows keep their data."""
@@ -140,11 +141,12 @@ class SolidArena:
             self._shaped(self._spare, name, widths.of(name), getattr(written, _ARRAYS[name][0]))
         self.index(used, widths)
 
-    def index(self, used: Used, widths: Widths) -> None:
-        """Enter the vertices in the table of edges, enlarged where there is room for more vertices."""
-        size = 1 << (2 * self._room["vertex"]).bit_length()
-        if size > len(self._table):
-            self._table = np.empty(size, np.int32)
+    def index(self, used: Used, widths: Widths, least: int = 0) -> None:
+        """Enter the vertices in the table of edges, which is made as large as they need, and at least so large."""
+        size = max(least, 1 << (4 * used.vertex + 256).bit_length())
+        if size > len(self._entries):
+            self._entries = np.empty(size, np.int32)
+        self._table = self._entries[:size]
         kernels.fill_table(self.array("ends", widths.of("ends"), used.vertex), used.vertex, self._table)
 
     def mesh(self, widths: Widths) -> kernels.Solid:
@@ -253,8 +255,11 @@ class Solids:
             return counts
 
         def task(cells: tuple[int, int]) -> Count:
-            with ARENAS.lent() as arena:
+            arena = ARENAS.take()
+            try:
                 return self.run(take_part(block, *cells, arena), number)
+            finally:
+                ARENAS.give(arena)
 
         return [task(cells) for cells in ranges] if workers is None else workers.map(task, ranges)
 
@@ -325,7 +330,7 @@ class Solids:
         state = np.zeros(kernels.STATE_ENTRIES, np.int64)
         state[kernels.N_VERTICES] = used.vertex
         expected = kernels.cells_expected(arena.mesh(widths), used.cell)
-        new = min(expected - used.cell, max(used.cell, ROOM_BYTES // (8 * (widths.z + widths.z_next) + 8)))
+        new = min(expected - used.cell, FIRST_GROWTH * used.cell + 256)
         cells = used.cell + new if keep else 0
         each = used.corner // used.cell + 2, used.slot // used.cell + 2
         room = Used(used.vertex + new + new // 4 + 64, cells * each[0], cells + 1, cells * each[1])
@@ -343,6 +348,7 @@ class Solids:
             if status == meshes.NEED_ROOM:
                 twice = Used(2 * used.vertex, 2 * written.corner, 2 * written.cell, 2 * written.slot)
                 arena.reserve(twice.plus(1 << 12), used, written, widths)
+                arena.index(used, widths, 2 * len(mesh.table))
             elif status == kernels.NEED_STACK:
                 stack, edges = larger_stack(stack), make_edges(2 * len(edges.low))
             elif status == kernels.NEED_SLOTS:
@@ -395,7 +401,7 @@ def _run_copy(engine: Solids, number: int, part: SolidBlock) -> Count:
 def make_edges(room: int) -> kernels.Edges:
     """Room for the edges of a cell that are crossed, and its corners."""
     sign, side, low, high, made = (np.empty(room, np.int64) for _ in range(5))
-    return kernels.Edges(sign, side, np.empty(room, np.uint64), low, high, made)
+    return kernels.Edges(sign, side, np.empty(room + 7, np.uint64), low, high, made)
 
 
 def make_stack(depth: int, room: int, widths: Widths) -> kernels.Stack:

@@ -188,6 +188,16 @@ def test_kernel_eight_at_a_time_compares_with_a_limit() -> None:
     assert above(row, 0, 0, 0.0) == below(row, 0, 0, 0.0) == 0
 
 
+def test_kernel_eight_at_a_time_counts_common_bits() -> None:
+    words = np.array([0, 1, 3, 7, 1 << 63, (1 << 63) | 1, 2**64 - 1, 8, 6, 5], np.uint64)
+    near = called(instructions.eight_near)
+    for least in range(4):
+        for own in (np.uint64(7), np.uint64(1 << 63 | 1)):
+            expected = [int(w & own).bit_count() >= least for w in words]
+            assert [bool(near(words, 0, own, least) >> k & 1) for k in range(8)] == expected[:8]
+            assert [bool(near(words, 2, own, least) >> k & 1) for k in range(8)] == expected[2:]
+
+
 @pytest.mark.parametrize("is_last", [True, False])
 def test_a_narrow_cut_finds_its_neurons_values_in_fewer_columns(is_last: bool) -> None:
     steps = compile_network(to_network(he_net(2, 9, 3))).steps
