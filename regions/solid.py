@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ class SolidArena:
         return self._shaped(self._flat, name, tail, used)
 
     def _shaped(self, held: dict[str, NDArray[Any]], name: str, tail: tuple[int, ...], used: int) -> NDArray[Any]:
-        room, entries = self._room[_ARRAYS[name][0]], int(np.prod(tail, dtype=np.int64))
+        room, entries = self._room[_ARRAYS[name][0]], prod(tail)
         flat = held[name]
         if room * entries > len(flat):
             held[name] = np.empty(max(room * entries, 3 * len(flat) // 2), flat.dtype)
