@@ -7,6 +7,7 @@ from .bounds import RW, SIGMA2, SIGMAI, SLACK, SW
 from .instructions import count_bits
 from .mesh import Cut, Floats, Index, Ints, Mesh, Words, scan_word
 from .rows import activate, advance, narrow
+from .signs import append_signs
 
 
 @loop
@@ -32,7 +33,7 @@ def line_up(mesh: Mesh, n_cells: int, row_bytes: int, step_bytes: int) -> tuple[
     """Put the cells in a row.
 
     Returns the number of words of hyperplanes to go on with, and an upper bound of the number of cells to come from
-    them: as if all that cut a cell were in general position in it. They are all words if the rows of as many vertices
+    them: as if all that cut a cell crossed each other in it. They are all words if the rows of as many vertices
     fit in `step_bytes`, else those up to the first that cuts a cell.
     """
     words = mesh.crossing.shape[1]
@@ -41,7 +42,7 @@ def line_up(mesh: Mesh, n_cells: int, row_bytes: int, step_bytes: int) -> tuple[
         mesh.root[c] = c
     expected = cells_to_come(mesh.crossing, n_cells, words)
     last_word = words
-    if expected > step_bytes // (row_bytes + 1):
+    if expected * row_bytes > step_bytes:
         last_word = 1
         expected = cells_to_come(mesh.crossing, n_cells, last_word)
         while expected == n_cells and last_word < words:
@@ -71,14 +72,9 @@ def close_layer(mesh: Mesh, cut: Cut, used: tuple[int, int, int], lipschitz: flo
     """
     n_vertices, n_edges, n_cells = used
     c = 0
-    known = before.shape[1]
     for q in range(n_cells):
         first[q] = mesh.first[c]
-        root = mesh.root[c]
-        for w in range(known):
-            pattern[q, w] = before[root, w]
-        for w in range(mesh.pattern.shape[1]):
-            pattern[q, known + w] = mesh.pattern[c, w]
+        append_signs(before, mesh.root[c], mesh.pattern, c, pattern, q)
         c = mesh.follow[c]
     if norms.shape[0]:
         advance(mesh.vertex, n_vertices, cut.is_relu, lipschitz, norms)

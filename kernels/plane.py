@@ -54,7 +54,7 @@ from .mesh import (
     split_edge,
 )  # fmt: skip
 from .signs import first_crossing, new_signs, set_zeros, sign_at
-from .vertex import next_row
+from .vertex import next_row, weight_of_end
 
 
 @section
@@ -67,11 +67,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Scrat
     za = mesh.z[a, i] - cut.threshold[j]
     zb = mesh.z[b, i] - cut.threshold[j]
     span = za - zb
-    cb = za / span
-    if not cb >= 0.0:
-        cb = 0.0
-    elif cb > 1.0:
-        cb = 1.0
+    cb = weight_of_end(za, zb)
     ca = 1.0 - cb
     t = mesh.vertex
     edge = h >> 1

@@ -162,3 +162,13 @@ def new_signs(
         mesh.positive[v, w] = above
         mesh.negative[v, w] = below
     return unproven
+
+
+@scalar
+def append_signs(before: Words, root: int, own: Words, c: int, out: Words, q: int) -> None:
+    """out[q] = the words before[root] of earlier layers, then those of this one, own[c]."""
+    known = before.shape[1]
+    for w in range(known):
+        out[q, w] = before[root, w]
+    for w in range(own.shape[1]):
+        out[q, known + w] = own[c, w]

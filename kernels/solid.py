@@ -1,10 +1,9 @@
 """Complexes of polytopes in three and more dimensions: cells are split by the hyperplanes of one layer.
 
 A cell is a list of corners. Each corner has the set of the cell's facets that it lies on, as bits: facets have slots,
-numbered anew in each cell. Two corners are joined by an edge if no third corner lies on all the facets that they have
-in common; if one of them lies on d facets only, that is so when d - 1 are in common. A cut keeps, on either side, the
-corners that are not on the other one, and adds a corner on each edge that it crosses. The vertex on an edge is made
-once, by the first cell that is cut there: all cells with that edge are cut by the same hyperplanes in the same order.
+numbered anew in each cell. A cut keeps, on either side, the corners that are not on the other one, and adds a corner on
+each edge that it crosses. The vertex on an edge is made once, by the first cell that is cut there: all cells with that
+edge are cut by the same hyperplanes in the same order.
 
 The cells of a layer are taken one after the other. What is still to be cut of a cell lies on a stack, and finished
 cells are written out in order, so that little more than the vertices has to stay in the processor's cache.
@@ -17,31 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ._jit import loop, scalar, section
-from .bounds import (
-    DX,
-    ERR,
-    ETA2,
-    ETAI,
-    GRAIN,
-    NEXT_GRAIN,
-    REACH_TINY,
-    RW,
-    S2,
-    SI,
-    SLACK,
-    SW,
-    TINY,
-    UNIT,
-    WEIGHT,
-    XR,
-    ZN,
-)  # fmt: skip
+from .bounds import ERR
 from .combine import blend, distances
-from .instructions import count_bits, eight_near, lowest_bit
+from .incidence import Edges, copy_side, copy_slots, find_edges, free_slot, table_place
+from .instructions import count_bits
 from .mesh import DONE, NEED_ROOM, NEED_SIGNS, Cut, Floats, Index, Ints, Scratch, Words
+from .off import advance_off, lie_on_new_faces, new_bounds
 from .rows import activate, advance, narrow
-from .signs import first_crossing, new_signs, set_zeros, sign_at
-from .vertex import next_row
+from .signs import append_signs, first_crossing, new_signs, set_zeros, sign_at
+from .vertex import next_row, weight_of_end
 
 NEED_SLOTS = 4  # more facets than there are bits: widen the masks and call again
 NEED_STACK = 5  # enlarge the stack and the room for edges and call again
@@ -60,12 +43,6 @@ ASKED_B = 9
 N_SLOTS = 10
 DEPTH = 11  # cells on the stack
 STATE_ENTRIES = 12
-
-# columns of the table of distances from the planes of faces
-OFF2 = 0  # in values, 2-norm
-OFFI = 1  # in values, largest entry
-OFFX = 2  # in coordinates
-OFF_COLUMNS = 3
 
 
 class Solid(NamedTuple):
@@ -104,164 +81,6 @@ class Stack(NamedTuple):
     facet: Index
 
 
-class Edges(NamedTuple):
-    """Room for the edges of a cell that a hyperplane crosses, and for its corners."""
-
-    sign: Ints  # (K,) of each corner
-    side: Ints  # (K,) the positive corners
-    word: Words  # (K + 7,) and the first words of their masks
-    low: Ints  # (E,) places of the negative ends among the cell's corners
-    high: Ints  # (E,)
-    made: Ints  # (E,) vertices on them
-
-
-@scalar
-def table_place(ends: Index, table: Index, a: int, b: int) -> int:
-    """Where the vertex on the edge (a, b), a < b, is in the table, or the free place for it."""
-    mask = np.uint64(table.shape[0] - 1)
-    low = np.uint64(0xFFFFFFFF)
-    key = np.uint64(a) * np.uint64(0x9E3779B1) + np.uint64(b) * np.uint64(0x5EBCA77B)  # no product overflows
-    key = ((key ^ (key >> np.uint64(32))) & low) * np.uint64(0xC2B2AE3D)
-    key = ((key ^ (key >> np.uint64(29))) & low) * np.uint64(0x27D4EB2F)
-    key ^= key >> np.uint64(32)
-    place = key & mask
-    while table[place] >= 0:
-        v = table[place]
-        if ends[v, 0] == a and ends[v, 1] == b:
-            break
-        place = (place + np.uint64(1)) & mask
-    return np.int64(place)
-
-
-@loop
-def fill_table(ends: Index, n: int, table: Index) -> None:
-    """Enter the first n vertices."""
-    table[:] = -1
-    for v in range(n):
-        if ends[v, 0] >= 0:
-            table[table_place(ends, table, ends[v, 0], ends[v, 1])] = v
-
-
-@scalar
-def common(mask: Words, p: int, q: int) -> int:
-    """Number of facets that two corners have in common."""
-    total = 0
-    for w in range(mask.shape[1]):
-        total += count_bits(mask[p, w] & mask[q, w])
-    return total
-
-
-@scalar
-def third(mask: Words, first: int, last: int, p: int, q: int) -> bool:
-    """Whether another of the corners lies on all the facets that corners p and q have in common."""
-    for r in range(first, last):
-        if r == p or r == q:
-            continue
-        inside = True
-        for w in range(mask.shape[1]):
-            shared = mask[p, w] & mask[q, w]
-            if shared & mask[r, w] != shared:
-                inside = False
-                break
-        if inside:
-            return True
-    return False
-
-
-@scalar
-def find_edges(mask: Words, first: int, n: int, d: int, edges: Edges) -> int:
-    """The edges from negative to positive corners of a cell; returns their number, which may exceed the room."""
-    count = 0
-    m = 0
-    for q in range(n):
-        if edges.sign[q] > 0:
-            edges.side[m] = q
-            edges.word[m] = mask[first + q, 0]
-            m += 1
-    for r in range(m, (m + 7) & ~7):
-        edges.word[r] = 0
-    least = d - 1 if mask.shape[1] == 1 else 0  # with more words all are looked at
-    for p in range(n):
-        if edges.sign[p] >= 0:
-            continue
-        simple = common(mask, first + p, first + p) == d
-        for block in range(0, m, 8):
-            near = eight_near(edges.word, block, mask[first + p, 0], least)
-            while near:
-                r = block + lowest_bit(near)
-                near &= near - np.uint64(1)
-                if r >= m:
-                    break
-                q = edges.side[r]
-                shared = common(mask, first + p, first + q)
-                if shared < d - 1:
-                    continue
-                if not (simple and shared == d - 1) and third(mask, first, first + n, first + p, first + q):
-                    continue
-                if count < edges.low.shape[0]:
-                    edges.low[count] = p
-                    edges.high[count] = q
-                count += 1
-    return count
-
-
-@scalar
-def free_slot(mask: Words, first: int, n: int, sign: Ints, side: int) -> int:
-    """The lowest slot on which no corner strictly on a side lies, or -1."""
-    for w in range(mask.shape[1]):
-        alive = np.uint64(0)
-        for p in range(n):
-            if sign[p] == side:
-                alive |= mask[first + p, w]
-        if ~alive:
-            return 64 * w + lowest_bit(~alive)
-    return -1
-
-
-@scalar
-def copy_side(
-    corner: Index, mask: Words, first: int, n: int, edges: Edges, n_edges: int, side: int, slot: int, to: int
-) -> int:
-    """Write the corners of the part on one side of a cell, with the new facet in a slot; returns how many."""
-    m = to
-    for p in range(n):
-        if edges.sign[p] * side >= 0:
-            corner[m] = corner[first + p]
-            m += 1
-    for e in range(n_edges):
-        corner[m] = edges.made[e]
-        m += 1
-    for w in range(mask.shape[1]):
-        alive = np.uint64(0)
-        for p in range(n):
-            if edges.sign[p] == side:
-                alive |= mask[first + p, w]
-        bit = np.uint64(1) << np.uint64(slot & 63) if slot >> 6 == w else np.uint64(0)
-        k = to
-        for p in range(n):
-            if edges.sign[p] * side > 0:
-                mask[k, w] = mask[first + p, w]
-                k += 1
-            elif edges.sign[p] == 0:
-                mask[k, w] = (mask[first + p, w] & alive) | bit
-                k += 1
-        for e in range(n_edges):
-            mask[k, w] = (mask[first + edges.low[e], w] & mask[first + edges.high[e], w] & alive) | bit
-            k += 1
-    return m - to
-
-
-@scalar
-def copy_slots(facet: Index, first: int, n: int, slot: int, label: int, to: int) -> int:
-    """Write the slots of a part of a cell; returns how many."""
-    for s in range(n):
-        facet[to + s] = facet[first + s]
-    if slot == n:
-        n += 1
-    facet[to + slot] = label
-    return n
-
-
 @scalar
 def scan_solid(
     corner: Index, positive: Words, negative: Words, first: int, last: int, w: int
@@ -276,70 +95,6 @@ def scan_solid(
     return above, below
 
 
-@scalar
-def new_bounds(vertex: Floats, off: Floats, v: int, a: int, b: int, square: float, fourth: float, length: float,
-               za: float, span: float, size: float) -> None:  # fmt: skip
-    """Error bounds of the vertex v on the edge (a, b), see bounds.py."""
-    t = vertex
-    eta = max(t[a, ETAI], t[b, ETAI])
-    eta_2 = max(t[a, ETA2], t[b, ETA2])
-    s_i = max(t[a, SI], t[b, SI])
-    s_2 = max(t[a, S2], t[b, S2])
-    zn = max(t[a, ZN], t[b, ZN])
-    rounding = 4.0 * UNIT * zn
-    residual = eta + 8.0 * UNIT * abs(za) + rounding
-    rise = abs(span) * (1.0 - 4.0 * UNIT) - 2.0 * (eta + s_i)
-    # the fourth root bounds the largest entry, more closely than the 2-norm does
-    reach_2 = (np.sqrt(square) + 2.0 * (eta_2 + s_2)) * SLACK + REACH_TINY
-    reach_i = (np.sqrt(np.sqrt(fourth)) + 2.0 * (eta + s_i)) * SLACK + REACH_TINY
-    reach_x = (length + 2.0 * max(t[a, DX], t[b, DX])) * SLACK + REACH_TINY
-    d = off.shape[1]
-    far_2 = 0.0
-    far_i = 0.0
-    far_x = 0.0
-    for step in range(d):
-        k = d - 1 - step
-        part = np.inf
-        if rise > 0.0:
-            part = (residual + far_i) / rise * SLACK
-        # k-faces within the hyperplane, from the faces of one dimension more that it cuts; and k-faces with the edge
-        now_2 = far_2 + part * reach_2
-        now_i = far_i + part * reach_i
-        now_x = far_x + part * reach_x
-        far_2 = max(off[a, k, OFF2], off[b, k, OFF2])
-        far_i = max(off[a, k, OFFI], off[b, k, OFFI])
-        far_x = max(off[a, k, OFFX], off[b, k, OFFX])
-        if k > 0:
-            now_2 = max(now_2, far_2)
-            now_i = max(now_i, far_i)
-            now_x = max(now_x, far_x)
-        elif rise > 0.0:
-            # or along the line through the displaced ends
-            part = min(1.0, (residual + s_i) / rise * SLACK)
-            now_2 = min(now_2, s_2 + part * reach_2)
-            now_i = min(now_i, s_i + part * reach_i)
-            now_x = min(now_x, far_x + part * reach_x)
-        else:
-            now_2 = min(now_2, s_2 + reach_2)
-            now_i = min(now_i, s_i + reach_i)
-            now_x = min(now_x, far_x + reach_x)
-        off[v, k, OFF2] = now_2 * SLACK
-        off[v, k, OFFI] = now_i * SLACK
-        off[v, k, OFFX] = now_x * SLACK
-    xr = max(t[a, XR], t[b, XR]) + 8.0 * UNIT * size
-    t[v, ETA2] = eta_2 + rounding
-    t[v, ETAI] = eta + rounding
-    t[v, S2] = off[v, 0, OFF2]
-    t[v, SI] = off[v, 0, OFFI]
-    t[v, ERR] = (eta + rounding + t[v, SI]) * SLACK + TINY
-    t[v, ZN] = zn
-    t[v, DX] = (off[v, 0, OFFX] + xr) * SLACK
-    t[v, XR] = xr
-    t[v, WEIGHT] = 1.0
-    t[v, GRAIN] = np.nan
-    t[v, NEXT_GRAIN] = np.nan
-
-
 @section
 def make_vertex(mesh: Solid, cut: Cut, state: Ints, a: int, b: int, j: int, scratch: Scratch) -> int:
     """Make the vertex where hyperplane j crosses the edge (a, b); DONE, or NEED_SIGNS with nothing changed."""
@@ -348,11 +103,7 @@ def make_vertex(mesh: Solid, cut: Cut, state: Ints, a: int, b: int, j: int, scra
     za = mesh.z[a, i] - cut.threshold[j]
     zb = mesh.z[b, i] - cut.threshold[j]
     span = za - zb
-    cb = za / span
-    if not cb >= 0.0:
-        cb = 0.0
-    elif cb > 1.0:
-        cb = 1.0
+    cb = weight_of_end(za, zb)
     ca = 1.0 - cb
     square, fourth = distances(mesh.z, a, b)
     blend(mesh.z, v, a, b, ca, cb)
@@ -508,14 +259,6 @@ def write_top(stack: Stack, to: Solid, state: Ints, root: int) -> bool:
     return True
 
 
-@scalar
-def lie_on_new_faces(off: Floats, v: int) -> None:
-    """A vertex through which a hyperplane goes lies on faces that it did not: it is as far from them as from itself."""
-    for k in range(1, off.shape[1]):
-        for c in range(off.shape[2]):
-            off[v, k, c] = max(off[v, k, c], off[v, 0, c])
-
-
 @loop
 def split_solids(mesh: Solid, to: Solid, stack: Stack, cut: Cut, state: Ints, edges: Edges, scratch: Scratch,
                  n_cells: int, keep: bool) -> int:  # fmt: skip
@@ -585,25 +328,11 @@ def close_solids(mesh: Solid, cut: Cut, used: tuple[int, int], lipschitz: float,
     `used` are the numbers of vertices and cells.
     """
     n_vertices, n_cells = used
-    known = before.shape[1]
     for c in range(n_cells):
-        for w in range(known):
-            pattern[c, w] = before[mesh.root[c], w]
-        for w in range(mesh.pattern.shape[1]):
-            pattern[c, known + w] = mesh.pattern[c, w]
+        append_signs(before, mesh.root[c], mesh.pattern, c, pattern, c)
     if norms.shape[0]:
         advance(mesh.vertex, n_vertices, cut.is_relu, lipschitz, norms)
         advance_off(mesh.off, n_vertices, lipschitz, norms)
-
-
-@scalar
-def advance_off(off: Floats, n_vertices: int, lipschitz: float, norms: Floats) -> None:
-    """Distances from the planes of faces, passed on to the next layer's rows."""
-    for v in range(n_vertices):
-        for k in range(off.shape[1]):
-            s = off[v, k, OFF2] * lipschitz * SLACK
-            off[v, k, OFF2] = norms[SW] * s * SLACK
-            off[v, k, OFFI] = norms[RW] * s * SLACK
 
 
 @loop

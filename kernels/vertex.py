@@ -1,15 +1,24 @@
-"""The next layer's row at a new vertex, in complexes of any dimension."""
+"""A new vertex on an edge, and the next layer's row there, in complexes of any dimension."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ._jit import section
+from ._jit import scalar, section
 from .bounds import NH, SLACK, UNIT, G
 from .combine import subtract_kinks
 from .instructions import lowest_bit
 from .mesh import Cut, Rowed, Scratch
 from .signs import opposite, vanishes
+
+
+@scalar
+def weight_of_end(za: float, zb: float) -> float:
+    """Weight of end b in the point of an edge where a value vanishes that is za and zb at the ends; 0 for NaN."""
+    cb = za / (za - zb)
+    if not cb >= 0.0:
+        return 0.0
+    return min(cb, 1.0)
 
 
 @section

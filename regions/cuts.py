@@ -99,3 +99,31 @@ def enter_answers(scratch: Scratch, planes: list[int], signs: list[int]) -> None
         scratch.answers[GIVEN, k >> 6] |= bit
         if sign:
             scratch.answers[POSITIVE if sign > 0 else NEGATIVE, k >> 6] |= bit
+
+
+def make_scratch(cut: Cut, words: int) -> Scratch:
+    """What a splitting kernel needs besides the complex."""
+    m = len(cut.neuron)
+    return Scratch(
+        answers=np.zeros((GIVEN + 1, words), np.uint64),
+        asked=np.empty(m, np.int64),
+        unit=np.empty(m, np.int64),
+        change=np.empty(m),
+    )
+
+
+def product_columns(step: Step, above: Flags, below: Flags) -> tuple[Ints, Ints]:
+    """Neurons that count in the product at some vertices: those to be activated, and those that are their own values.
+
+    ReLUs that are negative at all of the vertices do not count.
+    """
+    if not step.is_relu:
+        return np.arange(step.activation.n_neurons), np.empty(0, np.int64)
+    return np.flatnonzero(~(above | below)), np.flatnonzero(above)
+
+
+def by_vertex(open_v: Ints, cell: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """Ranges of the signs to be settled of one vertex each; by cell, as neighbours share their maps' first layers."""
+    starts = np.flatnonzero(np.diff(open_v, prepend=-1)).tolist()
+    ranges = list(zip(starts, [*starts[1:], len(open_v)], strict=True))
+    return sorted(ranges, key=lambda r: int(cell[open_v[r[0]]]))

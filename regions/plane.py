@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, layer, plane, rows
 from linear_regions.kernels import mesh as meshes
+from linear_regions.kernels.solid import Solid
 
 from .blocks import ARENAS, STEP_BYTES, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
 from .budget import Budget, Workers
-from .cuts import classified, enter_answers, make_cuts, narrowed
-from .domain.chart import PlaneChart
+from .cuts import by_vertex, classified, enter_answers, make_cuts, make_scratch, narrowed, product_columns
+from .domain.chart import PlaneChart, SolidChart
 from .program import Program, Step
 from .settle import Settler
 
@@ -22,7 +23,6 @@ Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
-NOTHING = np.empty(0, np.int64)
 ROOM_BYTES = 1 << 28  # rows that room is made for at once
 
 
@@ -136,9 +136,7 @@ class Plane:
         widths = width, len(cut.bias), self.program.word_count(number)
         mesh = arena.mesh(widths, block.used, ("z_next", "positive", "negative", "crossing", "pattern"))
         above, below = self.classify(mesh, number, block, outcome)
-        # ReLUs that are negative at all of these vertices do not count in the product
-        mixed = np.flatnonzero(~(above | below)) if step.is_relu else np.arange(width)
-        on = np.flatnonzero(above) if step.is_relu else NOTHING
+        mixed, on = product_columns(step, above, below)
         h = arena.rows("h", len(mixed) + len(on) + 1)[: n if widths[1] else 0]
         block.cut, columns = narrowed(cut, width, above, below)
         narrow = arena.rows("z", len(columns) or width, n)
@@ -190,11 +188,7 @@ class Plane:
         cell = np.empty(block.n_vertices, np.int32)
         meshes.corners(mesh, block.n_cells, half, cell)
         signs = np.empty(len(open_v), np.int64)
-        starts = np.flatnonzero(np.diff(open_v, prepend=-1))
-        groups = list(zip(starts, [*starts[1:], len(open_v)], strict=True))
-        for first, last in sorted(
-            groups, key=lambda g: cell[open_v[g[0]]]
-        ):  # neighbours share their maps' first layers
+        for first, last in by_vertex(open_v, cell):
             v = open_v[first]
             h = half[v]
             labels = (int(mesh.label[h >> 1]), int(mesh.label[mesh.before[h] >> 1]))
@@ -208,13 +202,8 @@ class Plane:
         self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, last_word: int, outcome: Outcome
     ) -> meshes.Mesh:
         """Split the cells, giving room and exact signs when the kernel asks for them."""
-        m, words = len(cut.neuron), mesh.positive.shape[1]
-        scratch = meshes.Scratch(
-            answers=np.zeros((meshes.GIVEN + 1, words), np.uint64),
-            asked=np.empty(m, np.int64),
-            unit=np.empty(m, np.int64),
-            change=np.empty(m),
-        )
+        words = mesh.positive.shape[1]
+        scratch = make_scratch(cut, words)
         while (status := plane.split_cells(mesh, cut, state, scratch, last_word)) != meshes.DONE:
             if status == meshes.NEED_ROOM:
                 v, e, c = (int(q) for q in state[: meshes.CURSOR])
@@ -263,18 +252,25 @@ def start_block(program: Program, chart: PlaneChart) -> Block:
     mesh.label[:n] = -1 - e
     mesh.edge[:n] = 0.0
     mesh.first[0] = 0
-    mesh.x[:n] = chart.points
-    mesh.vertex[:n] = 0.0
-    mesh.vertex[:n, bounds.DX] = chart.error
-    mesh.vertex[:n, bounds.WEIGHT] = 1.0
-    if steps:
-        with np.errstate(all="ignore"):
-            np.matmul(chart.inputs, steps[0].weight_t, out=mesh.z[:n])
-            mesh.z[:n] += steps[0].bias
-            start_bounds(mesh.vertex[:n], steps[0], chart.inputs, chart.inputs_error, chart.stretch * chart.error)
+    start_rows(mesh, chart, steps[0] if steps else None)
     nothing = np.empty(0, np.int32)
     seam = Seam(2 * e + 1, nothing, nothing)
     return Block(arena, n, n, 1, (width, 0, 0), np.empty((1, 0), np.uint64), seam, np.zeros(1, np.int32))
+
+
+def start_rows(mesh: meshes.Mesh | Solid, chart: PlaneChart | SolidChart, step: Step | None) -> None:
+    """The corners of a domain as the first vertices: coordinates, the first step's rows, and their error bounds."""
+    n = len(chart.points)
+    mesh.x[:n] = chart.points
+    vertex = mesh.vertex[:n]
+    vertex[:] = 0.0
+    vertex[:, bounds.DX] = chart.error
+    vertex[:, bounds.WEIGHT] = 1.0
+    if step is not None:
+        with np.errstate(all="ignore"):
+            np.matmul(chart.inputs, step.weight_t, out=mesh.z[:n])
+            mesh.z[:n] += step.bias
+            start_bounds(vertex, step, chart.inputs, chart.inputs_error, chart.stretch * chart.error)
 
 
 def start_bounds(vertex: Floats, step: Step, inputs: Floats, evaluation: Floats, displacement: Floats) -> None:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_regions.kernels import bounds, rows
+from linear_regions.kernels import bounds, incidence, off, rows
 from linear_regions.kernels import mesh as meshes
 from linear_regions.kernels import solid as kernels
 
 from .bits import unpacked
 from .budget import Budget, Workers
-from .cuts import classified, enter_answers, make_cuts, narrowed
+from .cuts import by_vertex, classified, enter_answers, make_cuts, make_scratch, narrowed, product_columns
 from .domain.chart import SolidChart
-from .plane import start_bounds
+from .plane import start_rows
 from .pool import Pool
 from .program import Program
 from .settle import Settler
+from .solid_arena import SolidArena, Used, Widths, one_word_more
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -33,148 +32,6 @@ BLOCK_BYTES = 1 << 20  # rows and corners of a block that is divided no further
 PART_BYTES = 1 << 19
 FIRST_PARTS = 32  # at least, so that workers end at about the same time
 FIRST_GROWTH = 4  # cells that room is made for at first, for each that is there
-NOTHING = np.empty(0, np.int64)
-
-_ARRAYS: dict[str, tuple[str, type]] = {
-    "start": ("cell", np.int64),
-    "slot_start": ("cell", np.int64),
-    "root": ("cell", np.int32),
-    "pattern": ("cell", np.uint64),
-    "corner": ("corner", np.int32),
-    "mask": ("corner", np.uint64),
-    "facet": ("slot", np.int32),
-    "positive": ("vertex", np.uint64),
-    "negative": ("vertex", np.uint64),
-    "z": ("vertex", np.float64),
-    "z_next": ("vertex", np.float64),
-    "h": ("vertex", np.float64),
-    "x": ("vertex", np.float64),
-    "owner": ("vertex", np.int32),
-    "vertex": ("vertex", np.float64),
-    "off": ("vertex", np.float64),
-    "ends": ("vertex", np.int32),
-}
-
-
-@dataclass(frozen=True)
-class Used:
-    """How much of a complex's arrays is in use."""
-
-    vertex: int
-    corner: int
-    cell: int
-    slot: int
-
-    @classmethod
-    def of(cls, state: Ints) -> Used:
-        """What a kernel has left in its state."""
-        v, k, c, s = (int(state[i]) for i in (kernels.N_VERTICES, kernels.N_CORNERS, kernels.N_CELLS, kernels.N_SLOTS))
-        return cls(v, k, c, s)
-
-    def plus(self, more: int) -> Used:
-        """So many more of each."""
-        return Used(self.vertex + more, self.corner + more, self.cell + more, self.slot + more)
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Entries per vertex, corner or cell of the arrays whose width changes."""
-
-    dim: int
-    mask: int
-    z: int
-    z_next: int
-    words: int
-
-    def of(self, name: str) -> tuple[int, ...]:
-        """Shape of an array after its first axis."""
-        shapes: dict[str, tuple[int, ...]] = {
-            "mask": (self.mask,), "z": (self.z,), "z_next": (self.z_next,), "x": (self.dim,), "ends": (2,),
-            "off": (self.dim, kernels.OFF_COLUMNS), "vertex": (bounds.VERTEX_COLUMNS,),
-            "positive": (self.words,), "negative": (self.words,), "pattern": (self.words,),
-        }  # fmt: skip
-        return shapes.get(name, ())
-
-
-_CELLS = "start", "slot_start", "root", "pattern", "corner", "mask", "facet"  # written anew in every step
-
-
-_ENDS = "start", "slot_start"  # one entry more than there are cells
-
-
-class SolidArena:
-    """Buffers for one block, enlarged when needed and reused by the next block."""
-
-    def __init__(self) -> None:
-        self._flat: dict[str, NDArray[Any]] = {name: np.empty(0, dtype) for name, (_, dtype) in _ARRAYS.items()}
-        self._spare: dict[str, NDArray[Any]] = {name: np.empty(0, _ARRAYS[name][1]) for name in _CELLS}
-        self._entries = np.empty(0, np.int32)
-        self._table = self._entries  # of edges, by which vertices are found; its size is a power of two
-        self._room = {"vertex": 0, "corner": 0, "cell": 0, "slot": 0}
-
-    @property
-    def size(self) -> int:
-        """Bytes held."""
-        return self._entries.nbytes + sum(a.nbytes for a in (*self._flat.values(), *self._spare.values()))
-
-    def array(self, name: str, tail: tuple[int, ...], used: int = 0) -> NDArray[Any]:
-        """A buffer as (room, *tail); the first `used` rows keep their data."""
-        return self._shaped(self._flat, name, tail, used)
-
-    def _shaped(self, held: dict[str, NDArray[Any]], name: str, tail: tuple[int, ...], used: int) -> NDArray[Any]:
-        room, entries = self._room[_ARRAYS[name][0]], prod(tail)
-        flat = held[name]
-        if room * entries > len(flat):
-            held[name] = np.empty(max(room * entries, 3 * len(flat) // 2), flat.dtype)
-            kept = flat[: (used + (name in _ENDS)) * entries]
-            held[name][: len(kept)] = kept
-        return held[name][: room * entries].reshape(room, *tail)
-
-    def reserve(self, wanted: Used, used: Used, written: Used, widths: Widths) -> None:
-        """Make room; what is in use keeps its data, and so do the cells that have been written to the other arrays."""
-        for kind in self._room:
-            if getattr(wanted, kind) > self._room[kind]:
-                self._room[kind] = max(getattr(wanted, kind), 3 * self._room[kind] // 2)
-        for name, (kind, _) in _ARRAYS.items():
-            if name != "h":
-                self.array(name, widths.of(name), getattr(used, kind))
-        for name in _CELLS:
-            self._shaped(self._spare, name, widths.of(name), getattr(written, _ARRAYS[name][0]))
-        self.index(used, widths)
-
-    def index(self, used: Used, widths: Widths, least: int = 0) -> None:
-        """Enter the vertices in the table of edges, which is made as large as they need, and at least so large."""
-        size = max(least, 1 << (4 * used.vertex + 256).bit_length())
-        if size > len(self._entries):
-            self._entries = np.empty(size, np.int32)
-        self._table = self._entries[:size]
-        kernels.fill_table(self.array("ends", widths.of("ends"), used.vertex), used.vertex, self._table)
-
-    def mesh(self, widths: Widths) -> kernels.Solid:
-        """The arrays; there has to be room for rows of these widths."""
-        arrays = {name: self.array(name, widths.of(name)) for name in kernels.Solid._fields if name != "table"}
-        return kernels.Solid(**arrays, table=self._table)
-
-    def second(self, mesh: kernels.Solid, widths: Widths) -> kernels.Solid:
-        """The same with the other arrays for the cells."""
-        return mesh._replace(**{name: self._shaped(self._spare, name, widths.of(name), 0) for name in _CELLS})
-
-    def widen(self, used: Used, written: Used, widths: Widths) -> Widths:
-        """One word more for the facets of a cell."""
-        for held, n in ((self._flat, used.corner), (self._spare, written.corner)):
-            old = self._shaped(held, "mask", widths.of("mask"), n)
-            held["mask"] = one_word_more(old).ravel()
-        return replace(widths, mask=widths.mask + 1)
-
-    def swap(self) -> None:
-        """The other arrays of the cells take their place."""
-        for name in _CELLS:
-            self._flat[name], self._spare[name] = self._spare[name], self._flat[name]
-
-    def swap_rows(self) -> None:
-        """The next layer's rows become the rows."""
-        self._flat["z"], self._flat["z_next"] = self._flat["z_next"], self._flat["z"]
-
 
 ARENAS = Pool(SolidArena, 1 << 26)
 
@@ -283,9 +140,7 @@ class Solids:
         if len(open_v):
             signs = self.settle(mesh, block, cut, open_v, open_k, total)
             rows.put_signs(mesh, cut, open_v, open_k, signs)
-        # ReLUs that are negative at all of these vertices do not count in the product
-        mixed = np.flatnonzero(~(above | below)) if step.is_relu else np.arange(old.z)
-        on = np.flatnonzero(above) if step.is_relu else NOTHING
+        mixed, on = product_columns(step, above, below)
         h = arena.array("h", (len(mixed) + len(on) + 1,))[: n if widths.z_next else 0]
         cut, columns = narrowed(cut, old.z, above, below)
         narrow = arena.array("z", (len(columns) or old.z,), n)
@@ -305,11 +160,7 @@ class Solids:
         place, cell = np.empty(block.used.vertex, np.int64), np.empty(block.used.vertex, np.int32)
         kernels.places(mesh, block.used.cell, place, cell)
         signs = np.empty(len(open_v), np.int64)
-        starts = np.flatnonzero(np.diff(open_v, prepend=-1))
-        groups = list(zip(starts, [*starts[1:], len(open_v)], strict=True))
-        for first, last in sorted(
-            groups, key=lambda g: cell[open_v[g[0]]]
-        ):  # neighbours share their maps' first layers
+        for first, last in by_vertex(open_v, cell):
             v = open_v[first]
             at = facets_at(mesh, int(cell[v]), mesh.mask[place[v]])
             words = self.program.words(block.pattern[cell[v]])
@@ -320,13 +171,8 @@ class Solids:
 
     def split(self, block: SolidBlock, cut: meshes.Cut, total: Count, *, keep: bool) -> None:
         """Split the cells, giving room and exact signs when the kernel asks for them; the parts are kept or counted."""
-        m, words = len(cut.neuron), block.widths.words
-        scratch = meshes.Scratch(
-            answers=np.zeros((meshes.GIVEN + 1, words), np.uint64),
-            asked=np.empty(m, np.int64),
-            unit=np.empty(m, np.int64),
-            change=np.empty(m),
-        )
+        words = block.widths.words
+        scratch = make_scratch(cut, words)
         used, widths, arena = block.used, block.widths, block.arena
         state = np.zeros(kernels.STATE_ENTRIES, np.int64)
         state[kernels.N_VERTICES] = used.vertex
@@ -336,7 +182,7 @@ class Solids:
         each = used.corner // used.cell + 2, used.slot // used.cell + 2
         room = Used(used.vertex + new + new // 4 + 64, cells * each[0], cells + 1, cells * each[1])
         arena.reserve(room, used, Used(0, 0, 0, 0), widths)
-        stack, edges = make_stack(m + 2, 1 << 12, widths), make_edges(256)
+        stack, edges = make_stack(len(cut.neuron) + 2, 1 << 12, widths), make_edges(256)
         while True:
             mesh = arena.mesh(widths)
             to = arena.second(mesh, widths)
@@ -399,10 +245,10 @@ def _run_copy(engine: Solids, number: int, part: SolidBlock) -> Count:
     return engine.run(part, number)
 
 
-def make_edges(room: int) -> kernels.Edges:
+def make_edges(room: int) -> incidence.Edges:
     """Room for the edges of a cell that are crossed, and its corners."""
     sign, side, low, high, made = (np.empty(room, np.int64) for _ in range(5))
-    return kernels.Edges(sign, side, np.empty(room + 7, np.uint64), low, high, made)
+    return incidence.Edges(sign, side, np.empty(room + 7, np.uint64), low, high, made)
 
 
 def make_stack(depth: int, room: int, widths: Widths) -> kernels.Stack:
@@ -424,11 +270,6 @@ def larger_stack(stack: kernels.Stack) -> kernels.Stack:
     """Twice the room for corners and slots, and the same cells."""
     arrays = {name: np.concatenate([old, np.empty_like(old)]) for name, old in stack._asdict().items()}
     return kernels.Stack(**arrays)
-
-
-def one_word_more(mask: Words) -> Words:
-    """Masks with an empty word after the others."""
-    return np.concatenate([mask, np.zeros((len(mask), 1), np.uint64)], axis=1)
 
 
 def facets_at(cells: kernels.Solid | kernels.Stack, cell: int, mask: Words) -> tuple[int, ...]:
@@ -480,19 +321,10 @@ def start_block(program: Program, chart: SolidChart, arena: SolidArena) -> Solid
     mesh.corner[:n] = np.arange(n)
     mesh.mask[:n] = chart.masks(widths.mask)
     mesh.facet[:m] = -1 - np.arange(m)
-    mesh.x[:n] = chart.points
     mesh.ends[:n] = -1
-    mesh.vertex[:n] = 0.0
-    mesh.vertex[:n, bounds.DX] = chart.error
-    mesh.vertex[:n, bounds.WEIGHT] = 1.0
-    mesh.off[:n] = 0.0
-    if steps:
-        with np.errstate(all="ignore"):
-            np.matmul(chart.inputs, steps[0].weight_t, out=mesh.z[:n])
-            mesh.z[:n] += steps[0].bias
-            start_bounds(mesh.vertex[:n], steps[0], chart.inputs, chart.inputs_error, chart.stretch * chart.error)
-    mesh.off[:n, :, kernels.OFF2] = mesh.vertex[:n, None, bounds.S2]
-    mesh.off[:n, :, kernels.OFFI] = mesh.vertex[:n, None, bounds.SI]
-    mesh.off[:n, :, kernels.OFFX] = mesh.vertex[:n, None, bounds.DX]
+    start_rows(mesh, chart, steps[0] if steps else None)
+    mesh.off[:n, :, off.OFF2] = mesh.vertex[:n, None, bounds.S2]
+    mesh.off[:n, :, off.OFFI] = mesh.vertex[:n, None, bounds.SI]
+    mesh.off[:n, :, off.OFFX] = mesh.vertex[:n, None, bounds.DX]
     arena.index(used, widths)
     return SolidBlock(arena, used, widths, np.empty((1, 0), np.uint64), True)
