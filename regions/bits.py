@@ -28,3 +28,14 @@ def unpacked(words: Words, m: int) -> Flags:
         return np.zeros((*words.shape[:-1], 0), np.bool_)
     octets = np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8)
     return np.unpackbits(octets, axis=-1, bitorder="little", count=m).view(np.bool_)
+
+
+def hashed(words: Words, seed: int) -> Words:
+    """64-bit hashes of rows; equal rows have equal hashes."""
+    value = np.full(len(words), 0x9E3779B97F4A7C15 + 2 * seed, np.uint64)
+    for column in words.T:
+        value = (value ^ column) * np.uint64(0xBF58476D1CE4E5B9)
+        value ^= value >> np.uint64(29)
+        value *= np.uint64(0x94D049BB133111EB)
+        value ^= value >> np.uint64(32)
+    return value

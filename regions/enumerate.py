@@ -235,9 +235,9 @@ def _counted(
             return engine.enumerate(domain.plane_chart(), workers)
     chart = domain.solid_chart()
     (settler,) = make_settlers(program, chart)
-    solids = Solids(program, settler, Budget(len(program.steps), _layers(program), max_regions))
+    solids = Solids(program, settler, keep=False, budget=Budget(len(program.steps), _layers(program), max_regions))
     with _workers(solids.budget, n_jobs, executor, progress) as workers:
-        return solids.count(chart, workers)
+        return solids.enumerate(chart, workers)
 
 
 def _check(

@@ -7,13 +7,13 @@ the domain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .network.cast import read_only
+from .network.cast import lock, read_only
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,11 +22,6 @@ Index = NDArray[np.int32]
 UNIT = 2.0**-53
 SLACK = 1.0 + 2.0**-20  # covers the rounding of the bounds themselves, for sums of up to 2^30 terms of one sign
 TINY = 2.0**-1000  # covers underflow
-
-
-def _lock(complex_: PlaneComplex | LineComplex) -> None:
-    for field in fields(complex_):
-        read_only(getattr(complex_, field.name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +54,7 @@ class PlaneComplex:
 
     def __post_init__(self) -> None:
         """Lock the arrays."""
-        _lock(self)
+        lock(self)
 
     @property
     def n_cells(self) -> int:
@@ -187,7 +182,7 @@ class LineComplex:
 
     def __post_init__(self) -> None:
         """Lock the arrays."""
-        _lock(self)
+        lock(self)
 
     @property
     def n_cells(self) -> int:

@@ -21,6 +21,7 @@ from .pool import Pool
 from .program import Program
 from .settle import Settler
 from .solid_arena import SolidArena, Used, Widths, one_word_more
+from .solid_parts import Finished, finished, joined, vertices_of
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -44,7 +45,7 @@ class SolidBlock:
     used: Used
     widths: Widths
     pattern: Words  # (cells, words of all finished steps)
-    is_whole: bool
+    source: Index  # the vertices of the block that it is a part of, as it began; empty for all of a domain
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Count:
     signs: int = 0
     double_signs: int = 0
     exact_signs: int = 0
+    cells: Finished | None = None  # if they were asked for
 
     def add(self, other: Count) -> None:
         """Add what a part came to."""
@@ -65,23 +67,26 @@ class Count:
 
 
 class Solids:
-    """Counts the cells of a program over one polytope.
+    """Enumerates the cells of a program over one polytope.
 
     Parameters
     ----------
     program : Program
     settler : Settler
+    keep : bool
+        Whether the cells are wanted, or only their number.
     budget : Budget
     """
 
-    def __init__(self, program: Program, settler: Settler, budget: Budget) -> None:
+    def __init__(self, program: Program, settler: Settler, *, keep: bool, budget: Budget) -> None:
         self.program = program
         self.settler = settler
+        self.keep = keep
         self.budget = budget
         self.cuts = make_cuts(program)
         self.norms = [*(step.norms for step in program.steps[1:]), np.empty(0)]  # of the map after each step
 
-    def count(self, chart: SolidChart, workers: Workers | None = None) -> Count:
+    def enumerate(self, chart: SolidChart, workers: Workers | None = None) -> Count:
         """All cells of a polytope."""
         with ARENAS.lent() as arena:
             return self.run(start_block(self.program, chart, arena), 0, workers)
@@ -97,36 +102,45 @@ class Solids:
                 self.budget.spend(step, block.used.cell)
                 ranges = part_ranges(block)
                 if len(ranges) > 1 and step + 1 < len(self.program.steps):
-                    for part in self.run_parts(block, ranges, step + 1, workers):
-                        total.add(part)
-                    break
+                    self.run_parts(block, ranges, step + 1, workers, total)
+                    return total
+        if self.keep:
+            total.cells = finished(block.arena.mesh(block.widths), block.used, block.pattern)
         return total
 
     def run_parts(
-        self, block: SolidBlock, ranges: list[tuple[int, int]], number: int, workers: Workers | None
-    ) -> list[Count]:
-        """Take the parts of a block through the remaining steps."""
+        self, block: SolidBlock, ranges: list[tuple[int, int]], number: int, workers: Workers | None, total: Count
+    ) -> None:
+        """Take the parts of a block through the remaining steps, and join them."""
         if workers is not None and workers.remote:
             parts = [take_part(block, first, last, SolidArena()) for first, last in ranges]
             counts = workers.map(partial(_run_copy, self, number), parts)
             self.budget.correct(np.sum([c.per_step for c in counts], axis=0))  # each process has counted its own part
-            return counts
+            done = [(part.source, count) for part, count in zip(parts, counts, strict=True)]
+        else:
 
-        def task(cells: tuple[int, int]) -> Count:
-            arena = ARENAS.take()
-            try:
-                return self.run(take_part(block, *cells, arena), number)
-            finally:
-                ARENAS.give(arena)
+            def task(cells: tuple[int, int]) -> tuple[Index, Count]:
+                arena = ARENAS.take()
+                try:
+                    part = take_part(block, *cells, arena)
+                    return part.source, self.run(part, number)
+                finally:
+                    ARENAS.give(arena)
 
-        return [task(cells) for cells in ranges] if workers is None else workers.map(task, ranges)
+            done = [task(cells) for cells in ranges] if workers is None else workers.map(task, ranges)
+        for _, count in done:
+            total.add(count)
+        if self.keep:
+            vertices = vertices_of(block.arena.mesh(block.widths), block.used.vertex)
+            kept = [(source, count.cells) for source, count in done if count.cells is not None]
+            total.cells = joined(vertices, [source for source, _ in kept], [cells for _, cells in kept])
 
     def advance(self, block: SolidBlock, number: int, total: Count) -> None:
         """Split a block's cells by one step's hyperplanes and evaluate the next step's rows."""
         cut = self.open(block, number, total)
-        is_last = number + 1 == len(self.program.steps)
-        self.split(block, cut, total, keep=not is_last)
-        if not is_last:
+        keep = self.keep or number + 1 < len(self.program.steps)
+        self.split(block, cut, total, keep=keep)
+        if keep:
             self.close(block, cut, number)
 
     def open(self, block: SolidBlock, number: int, total: Count) -> meshes.Cut:
@@ -283,7 +297,7 @@ def part_ranges(block: SolidBlock) -> list[tuple[int, int]]:
     size, n = 8 * block.used.vertex * block.widths.z + 12 * block.used.corner, block.used.cell
     if n < 2 or size <= BLOCK_BYTES:
         return [(0, n)]
-    parts = min(n, max(2, -(-size // PART_BYTES), FIRST_PARTS if block.is_whole else 0))
+    parts = min(n, max(2, -(-size // PART_BYTES), 0 if len(block.source) else FIRST_PARTS))
     cuts = [n * i // parts for i in range(parts + 1)]
     return list(zip(cuts[:-1], cuts[1:], strict=True))
 
@@ -305,7 +319,7 @@ def take_part(block: SolidBlock, first: int, last: int, arena: SolidArena) -> So
     part.corner[: used.corner], part.mask[: used.corner] = corner, mesh.mask[corners]
     part.facet[: used.slot] = mesh.facet[slots]
     arena.index(used, block.widths)
-    return SolidBlock(arena, used, block.widths, block.pattern[first:last], False)
+    return SolidBlock(arena, used, block.widths, block.pattern[first:last], vertices)
 
 
 def start_block(program: Program, chart: SolidChart, arena: SolidArena) -> SolidBlock:
@@ -327,4 +341,4 @@ def start_block(program: Program, chart: SolidChart, arena: SolidArena) -> Solid
     mesh.off[:n, :, off.OFFI] = mesh.vertex[:n, None, bounds.SI]
     mesh.off[:n, :, off.OFFX] = mesh.vertex[:n, None, bounds.DX]
     arena.index(used, widths)
-    return SolidBlock(arena, used, widths, np.empty((1, 0), np.uint64), True)
+    return SolidBlock(arena, used, widths, np.empty((1, 0), np.uint64), np.empty(0, np.int32))

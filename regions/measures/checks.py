@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_regions.bits import unpacked
+from linear_regions.bits import hashed, unpacked
 from linear_regions.domain import Polyline
 from linear_regions.errors import InvariantViolated
 from linear_regions.geometry import PlaneComplex
 
-from .patterns import hashed, stacked
+from .patterns import stacked
 from .residuals import map_failures, side_failures, volume_failures, zero_failures
 
 if TYPE_CHECKING:

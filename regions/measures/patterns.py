@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.bits import hashed
 from linear_regions.exact import cell_pieces
 from linear_regions.program import Program
 
@@ -29,17 +30,6 @@ def piece_table(program: Program, packed: Sequence[Words]) -> NDArray[np.int8] |
         for first in range(0, n_cells, rows):
             table[first : first + rows, own] = cell_pieces(activation, words[first : first + rows])
     return table
-
-
-def hashed(words: Words, seed: int) -> Words:
-    """64-bit hashes of rows; equal rows have equal hashes."""
-    value = np.full(len(words), 0x9E3779B97F4A7C15 + 2 * seed, np.uint64)
-    for column in words.T:
-        value = (value ^ column) * np.uint64(0xBF58476D1CE4E5B9)
-        value ^= value >> np.uint64(29)
-        value *= np.uint64(0x94D049BB133111EB)
-        value ^= value >> np.uint64(32)
-    return value
 
 
 class PatternTable:

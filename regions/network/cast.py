@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import fields
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -147,3 +151,9 @@ def read_only(array: AnyArray) -> AnyArray:
     """Lock an array against writing and return it."""
     array.setflags(write=False)
     return array
+
+
+def lock(holder: DataclassInstance) -> None:
+    """Lock all arrays of a dataclass."""
+    for field in fields(holder):
+        read_only(getattr(holder, field.name))

@@ -1,0 +1,312 @@
+"""Polytopes in three and more dimensions as flat arrays, and their faces of every dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.kernels import faces as kernels
+from linear_regions.kernels.finished import Cells, sort_corners
+
+from .bits import hashed, unpacked
+from .network.cast import lock, read_only
+from .solid_parts import Finished
+
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Index = NDArray[np.int32]
+Words = NDArray[np.uint64]
+
+_FIRST_FACES = 64  # room for the faces of one cell
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """All faces of one dimension, each once, in the order of the first cell that has them.
+
+    Attributes
+    ----------
+    dim : int
+    cell : (F,) ndarray of int32
+        The first cell that has each.
+    last : (F,) ndarray of int32
+        The last one; the same if there is no other.
+    corners : (F, words) ndarray of uint64
+        Which corners of the first cell are its vertices.
+    offsets : (F + 1,) ndarray of int64
+    vertices : (sum,) ndarray of int64
+        The vertices of face i are ``vertices[offsets[i]:offsets[i + 1]]``, in order.
+    inner : (F,) ndarray of bool
+        Whether it lies inside the domain but for its own boundary.
+    """
+
+    dim: int
+    cell: Index
+    last: Index
+    corners: Words
+    offsets: Ints
+    vertices: Ints
+    inner: Flags
+
+    def __len__(self) -> int:
+        """Number of faces."""
+        return len(self.cell)
+
+
+@dataclass(frozen=True, eq=False)
+class SolidComplex:
+    """A conforming complex of convex polytopes.
+
+    Attributes
+    ----------
+    x : (V, d) ndarray of float64
+        Vertices.
+    error : (V,) ndarray of float64
+        Bounds of their Euclidean distance from the exact vertices.
+    cell_offsets : (N + 1,) ndarray of int64
+    corners : (K,) ndarray of int32
+        The vertices of cell c are ``corners[cell_offsets[c]:cell_offsets[c + 1]]``, in order.
+    masks : (K, words) ndarray of uint64
+        The facets of its cell that each corner lies on, as bits.
+    cell_facet_offsets : (N + 1,) ndarray of int64
+    facet_labels : (S,) ndarray of int32
+        Hyperplane of each facet of each cell, or -1 - i on facet i of the domain.
+    """
+
+    x: Floats
+    error: Floats
+    cell_offsets: Ints
+    corners: Index
+    masks: Words
+    cell_facet_offsets: Ints
+    facet_labels: Index
+
+    def __post_init__(self) -> None:
+        """Lock the arrays."""
+        lock(self)
+
+    @classmethod
+    def of(cls, whole: Finished) -> SolidComplex:
+        """The cells that an enumeration came to."""
+        sort_corners(whole.cells, np.empty(whole.cells.mask.shape[1], np.uint64))
+        cells, vertices = whole.cells, whole.vertices
+        return cls(vertices.x, vertices.error, cells.start, cells.corner, cells.mask, cells.slot_start, cells.facet)
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the cells."""
+        return self.x.shape[1]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return len(self.cell_offsets) - 1
+
+    @property
+    def cells(self) -> Cells:
+        """What kernels take."""
+        return Cells(self.cell_offsets, self.corners, self.masks, self.cell_facet_offsets, self.facet_labels)
+
+    @property
+    def vertex_coordinates(self) -> Floats:
+        """(V, d)."""
+        return self.x
+
+    @cached_property
+    def cell_vertices(self) -> Ints:
+        """(K,) the vertices of each cell, in order."""
+        return read_only(self.corners.astype(np.int64))
+
+    # Faces
+
+    def faces(self, k: int) -> Faces:
+        """All faces of dimension k, 0 < k < d."""
+        return self._facets[0] if k == self.dim - 1 else self._listed(k, np.empty(0, np.int32))
+
+    @cached_property
+    def _facets(self) -> tuple[Faces, Index]:
+        of = np.empty(len(self.facet_labels), np.int32)
+        return self._listed(self.dim - 1, of), of
+
+    def _listed(self, k: int, of: Index) -> Faces:
+        """The faces of dimension k; `of` is filled with the face of each facet of each cell, if it has room."""
+        walk = self._walk()
+        key = hashed(np.arange(len(self.x), dtype=np.uint64)[:, None], 0)
+        found = np.empty((_FIRST_FACES, walk.on.shape[1]), np.uint64)
+        table = _table(4 * self.n_cells + 256, walk.on.shape[1])
+        state = np.zeros(3, np.int64)
+        while status := kernels.enter_faces(self.cells, self.dim, k, walk, key, found, table, of, state):
+            if status == kernels.NEED_FOUND:
+                found = np.empty((2 * len(found), found.shape[1]), np.uint64)
+            else:
+                table = _larger_table(table, int(state[1]))
+        n = int(state[1])
+        corners = table.face[:n].copy()
+        offsets = np.concatenate([[0], np.cumsum(np.bitwise_count(corners).sum(axis=1, dtype=np.int64))])
+        vertices = np.empty(offsets[-1], np.int64)
+        kernels.vertices_of_faces(self.cells, table.cell[:n], corners, offsets, vertices)
+        outer = np.empty(n, np.bool_)
+        kernels.lie_outside(self._domain_facets, offsets, vertices, outer)
+        return Faces(k, table.cell[:n].copy(), table.last[:n].copy(), corners, offsets, vertices, ~outer)
+
+    @cached_property
+    def _domain_facets(self) -> Words:
+        """(V, words) facets of the domain that each vertex lies on."""
+        n = max(1, -int(self.facet_labels.min(initial=0)))
+        held = np.zeros((len(self.x), -(-n // 64)), np.uint64)
+        kernels.domain_facets(self.cells, held)
+        return held
+
+    @property
+    def f_vector(self) -> tuple[int, ...]:
+        """Number of faces of each dimension, from vertices to cells."""
+        return (len(self.x), *(len(self.faces(k)) for k in range(1, self.dim)), self.n_cells)
+
+    @property
+    def n_interior_vertices(self) -> int:
+        """Number of vertices off the domain's boundary."""
+        return int(np.count_nonzero(~self._domain_facets.any(axis=1)))
+
+    # Facets
+
+    @property
+    def cell_facets(self) -> Ints:
+        """(S,) the facet that each facet of each cell is."""
+        return self._facets[1].astype(np.int64)
+
+    @cached_property
+    def label(self) -> Index:
+        """(F,) hyperplane of each facet, or -1 - i on facet i of the domain."""
+        facets, of = self._facets
+        label = np.empty(len(facets), np.int32)
+        label[of[::-1]] = self.facet_labels[::-1]
+        return read_only(label)
+
+    @cached_property
+    def interior(self) -> Flags:
+        """(F,) whether a facet lies inside the domain."""
+        return read_only(self.label >= 0)
+
+    @property
+    def facet_offsets(self) -> Ints:
+        """(F + 1,) where the vertices of each facet begin."""
+        return self._facets[0].offsets
+
+    @property
+    def facet_vertices(self) -> Ints:
+        """The vertices of the facets, one facet after the other."""
+        return self._facets[0].vertices
+
+    @cached_property
+    def facet_cells(self) -> Ints:
+        """(F, 2) the cells on both sides, -1 outside the domain."""
+        facets = self._facets[0]
+        return read_only(np.column_stack([facets.cell, np.where(facets.last == facets.cell, -1, facets.last)]).astype(np.int64))
+
+    @cached_property
+    def _facet_sizes(self) -> Floats:
+        return self.measured(self._facets[0])
+
+    @property
+    def facet_measures(self) -> Floats:
+        """(F,) (d - 1)-volumes."""
+        return self._facet_sizes[:, 0]
+
+    @property
+    def facet_errors(self) -> Floats:
+        """(F,) bounds of their errors."""
+        return self._facet_sizes[:, 1]
+
+    # Volumes
+
+    def measured(self, faces: Faces) -> Floats:
+        """(F, 2) volumes of faces in their own dimension, and bounds of their errors."""
+        return self._measured(faces.dim, faces.cell, faces.corners)[0]
+
+    def _measured(self, k: int, cell: Index, corners: Words) -> tuple[Floats, Floats]:
+        """Volumes with error bounds, and centroids, of faces of dimension k given by corners of cells."""
+        sizes, centroids = np.empty((len(cell), 2)), np.empty((len(cell), self.dim))
+        kernels.measure(self.cells, self.x, self.error, self._walk(), k, cell, corners, sizes, centroids)
+        return read_only(sizes), read_only(centroids)
+
+    @cached_property
+    def _sizes(self) -> tuple[Floats, Floats]:
+        return self._measured(self.dim, np.arange(self.n_cells, dtype=np.int32), self._whole_cells)
+
+    @property
+    def _whole_cells(self) -> Words:
+        """(N, words) the corners of each cell, as those of a face."""
+        corners = np.empty((self.n_cells, -(-int(np.diff(self.cell_offsets).max()) // 64)), np.uint64)
+        kernels.whole_cells(self.cells, corners)
+        return corners
+
+    @property
+    def volumes(self) -> Floats:
+        """(N,) volumes."""
+        return self._sizes[0][:, 0]
+
+    @property
+    def volume_errors(self) -> Floats:
+        """(N,) proven bounds of the errors of the volumes."""
+        return self._sizes[0][:, 1]
+
+    @property
+    def centroids(self) -> Floats:
+        """(N, d) centres of mass."""
+        return self._sizes[1]
+
+    def simplices(self, cell: int) -> Ints:
+        """(n, d + 1) vertices of simplices that make up a cell."""
+        return self.triangulated(self.dim, cell, self._whole_cells[cell])
+
+    def triangulated(self, k: int, cell: int, corners: Words) -> Ints:
+        """(n, k + 1) vertices of simplices that make up a face of dimension k, given by corners of a cell."""
+        room, count = np.empty((0, k + 1), np.int64), 64
+        while len(room) < count:
+            room = np.empty((count, k + 1), np.int64)
+            count = kernels.triangulate(self.cells, self.x, self.error, self._walk(), k, cell, corners, room)
+        return room[:count]
+
+    def corner_labels(self, cell: int) -> list[tuple[int, ...]]:
+        """The labels of the facets that meet in each corner of a cell."""
+        labels = self.facet_labels[self.cell_facet_offsets[cell] : self.cell_facet_offsets[cell + 1]]
+        on = unpacked(self.masks[self.cell_offsets[cell] : self.cell_offsets[cell + 1]], len(labels))
+        return [tuple(labels[row].tolist()) for row in on]
+
+    def _walk(self) -> kernels.Walk:
+        """Room for walks through the faces of any cell."""
+        d = self.dim
+        corners = int(np.diff(self.cell_offsets).max())
+        facets = int(np.diff(self.cell_facet_offsets).max())
+        words = -(-corners // 64)
+        return kernels.Walk(
+            on=np.empty((facets, words), np.uint64),
+            face=np.empty((d + 1, words), np.uint64),
+            apex=np.empty(d + 1, np.int64),
+            todo=np.empty((d + 1, self.masks.shape[1]), np.uint64),
+            y=np.empty((d + 1, corners, d)),
+            far=np.empty(corners),
+            grown=np.empty(corners),
+            product=np.empty((d + 1, 3)),
+            middle=np.empty((d + 1, d)),
+        )
+
+
+def _table(room: int, words: int) -> kernels.Table:
+    """An empty table of faces."""
+    places = np.full(1 << (2 * room).bit_length(), -1, np.int32)
+    hashes, cell, last = np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.int32)
+    return kernels.Table(hashes, cell, last, np.empty((room, words), np.uint64), places)
+
+
+def _larger_table(table: kernels.Table, n: int) -> kernels.Table:
+    """Twice the room, and the same n faces."""
+    larger = _table(2 * len(table.hash), table.face.shape[1])
+    for old, new in zip(table[:-1], larger[:-1], strict=True):
+        new[:n] = old[:n]
+    kernels.fill_places(larger, n)
+    return larger
