@@ -318,23 +318,33 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell: In
 
 
 @loop
-def triangulate(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, c: int, face: Words, room: Ints) -> int:
-    """Write the simplices of one face of dimension k >= 1 to `room`, (n, k + 1) vertices; returns how many there are."""
-    simple = open_cell(cells, c, x.shape[1], walk)
+def triangulate(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell: Index, face: Words, room: Ints,
+                owner: Ints) -> int:  # fmt: skip
+    """Write simplices of faces of dimension k >= 1 to `room`, (n, k + 1) vertices, and the face of each to `owner`.
+
+    Returns how many there are, which may exceed the room.
+    """
+    simple = False
     words = walk.face.shape[1]
-    for w in range(words):
-        walk.face[k, w] = face[w]
-    start_cone(cells, c, x, error, walk, words, k)
     n = 0
-    level = k
-    while True:
-        level = next_simplex(cells, c, walk, words, level, k, simple)
-        if level < 0:
-            return n
-        if n < room.shape[0]:
-            for i in range(k + 1):
-                room[n, i] = cells.corner[cells.start[c] + walk.apex[k - i]]
-        n += 1
+    for f in range(cell.shape[0]):
+        c = np.int64(cell[f])
+        if f == 0 or cell[f] != cell[f - 1]:
+            simple = open_cell(cells, c, x.shape[1], walk)
+        for w in range(words):
+            walk.face[k, w] = face[f, w]
+        start_cone(cells, c, x, error, walk, words, k)
+        level = k
+        while True:
+            level = next_simplex(cells, c, walk, words, level, k, simple)
+            if level < 0:
+                break
+            if n < room.shape[0]:
+                owner[n] = f
+                for i in range(k + 1):
+                    room[n, i] = cells.corner[cells.start[c] + walk.apex[k - i]]
+            n += 1
+    return n
 
 
 @loop
@@ -495,6 +505,35 @@ def vertices_of_faces(cells: Cells, cell: Index, face: Words, offset: Ints, vert
                 vertex[n] = cells.corner[cells.start[cell[f]] + 64 * w + lowest_bit(bits)]
                 bits &= bits - np.uint64(1)
                 n += 1
+
+
+@loop
+def go_round(cells: Cells, d: int, walk: Walk, cell: Index, face: Words, offset: Ints, vertex: Ints, link: Ints) -> None:
+    """Write the vertices of polygons in the order of a way round each, from the first one; `link` (C, 2) is room."""
+    simple = False
+    words = walk.face.shape[1]
+    for f in range(cell.shape[0]):
+        c = np.int64(cell[f])
+        if f == 0 or cell[f] != cell[f - 1]:
+            simple = open_cell(cells, c, d, walk)
+        for w in range(words):
+            walk.face[2, w] = face[f, w]
+        link[:] = -1
+        line_up(cells, c, walk, 2, 0)
+        while next_facet(cells, c, walk, words, 2, simple) >= 0:
+            p = first_corner(walk.face, 1)
+            walk.face[1, p >> 6] &= ~(np.uint64(1) << np.uint64(p & 63))
+            q = first_corner(walk.face, 1)
+            link[p, 0 if link[p, 0] < 0 else 1] = q
+            link[q, 0 if link[q, 0] < 0 else 1] = p
+        first = first_corner(walk.face, 2)
+        before = -1
+        own = first
+        for n in range(offset[f], offset[f + 1]):
+            vertex[n] = cells.corner[cells.start[c] + own]
+            following = link[own, 0] if link[own, 0] != before else link[own, 1]
+            before = own
+            own = following
 
 
 @loop

@@ -17,6 +17,7 @@ from .domain import Domain
 from .errors import invalid
 from .geometry import Geometry
 from .measures import boundary, exactly
+from .measures.skeleton import Skeleton, skeleton, to_meshio
 from .network import Network
 from .network.cast import read_only
 from .program import Program
@@ -97,6 +98,11 @@ class Cells:
         return float("inf") if volume is None else float(volume)
 
     @property
+    def centroids(self) -> Floats:
+        """(N, d) centres of mass of the cells, in float64 without a bound; not finite for an unbounded cell."""
+        return self.geometry.centroids
+
+    @property
     def vertex_coordinates(self) -> Floats:
         """(V, d) all vertices in slice coordinates, within `vertex_errors`."""
         return self.geometry.vertex_coordinates
@@ -113,11 +119,14 @@ class Cells:
 
     @property
     def cell_vertices(self) -> Ints:
-        """Rows of `vertex_coordinates`, cell after cell; counter-clockwise in the plane, in order on a line."""
+        """Rows of `vertex_coordinates`, cell after cell: counter-clockwise in the plane, else in order of their number."""
         return self.geometry.cell_vertices
 
     def vertices(self, cell: int) -> Floats:
-        """(k, d) corners of one cell in slice coordinates: counter-clockwise in the plane, both ends on a line."""
+        """(k, d) corners of one cell in slice coordinates: counter-clockwise in the plane, both ends on a line.
+
+        In more dimensions they are in the order of their rows in `vertex_coordinates`.
+        """
         cell = self._cell(cell)
         own = self.cell_vertices[self.cell_vertex_offsets[cell] : self.cell_vertex_offsets[cell + 1]]
         return read_only(self.vertex_coordinates[own])
@@ -132,7 +141,7 @@ class Cells:
 
         Notes
         -----
-        Each is the crossing of its two edges' hyperplanes. Costs an exact evaluation of the cell's affine maps:
+        Each is the crossing of the hyperplanes of the facets that meet there. Costs an exact evaluation of the cell's affine maps:
         milliseconds, more for deep networks.
         """
         return exactly.exact_vertices(self, self._cell(cell))
@@ -150,10 +159,36 @@ class Cells:
             raise invalid("indices", "name bounded cells alone", f"the unbounded {unbounded} too")
         return [exactly.exact_volume(self, cell) for cell in cells]
 
+    @property
+    def f_vector(self) -> tuple[int, ...]:
+        """Number of faces of each dimension, from vertices to cells, those on the domain's boundary too; exact.
+
+        From three dimensions on it costs about as much as the enumeration, and memory for the faces of one dimension.
+        """
+        return self.geometry.f_vector
+
     @cached_property
     def facets(self) -> boundary.Facets:
         """The interior facets (edges in the plane, breakpoints on a line): cells, neuron, layer, measure, vertices."""
         return boundary.interior_facets(self)
+
+    def skeleton(self) -> Skeleton:
+        """All vertices, edges and facets, those on the domain's boundary too; each once."""
+        return skeleton(self)
+
+    def to_meshio(self) -> Any:
+        """The cells in three dimensions as a meshio.Mesh of polyhedra, with ``cell`` and ``volume``.
+
+        Write it to a .vtu file with ``regions.to_meshio().write(path)``, which ParaView and PyVista read.
+
+        Raises
+        ------
+        InvalidInput
+            If the domain is not three-dimensional.
+        MissingExtra
+            If meshio is not installed.
+        """
+        return to_meshio(self)
 
     @cached_property
     def adjacency(self) -> Any:

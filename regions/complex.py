@@ -65,8 +65,8 @@ class Regions(Cells):
 
     def summary(self) -> str:
         """Several lines about the result, for people."""
-        size = "length" if self.dim == 1 else "area"
-        edges = "breakpoints" if self.dim == 1 else "boundary length"
+        size = {1: "length", 2: "area"}.get(self.dim, "volume")
+        edges = {1: "breakpoints", 2: "boundary length", 3: "boundary area"}.get(self.dim, "boundary")
         volume = "infinite" if self.domain_volume == np.inf else f"{self.domain_volume:.6g}"
         lines = [
             f"{len(self):,} cells (full-dimensional activation regions, R2)",
@@ -95,10 +95,10 @@ class Regions(Cells):
         Parameters
         ----------
         codim : int
-            1: total length of the edges, on a line the number of breakpoints. 2 (in the plane): number of vertices.
+            k: total volume of the (d - k)-dimensional faces: facets for 1, down to the number of vertices for d.
         by : {None, "layer", "neuron"}
-            Split the sum by layer with units, or by neuron: a facet belongs to the neuron that made it, the earliest
-            one where several vanish.
+            Split the sum for codim 1 by layer with units, or by neuron: a facet belongs to the neuron that made it, the
+            earliest one where several vanish.
 
         Returns
         -------
@@ -107,13 +107,13 @@ class Regions(Cells):
         Raises
         ------
         InvalidInput
-            If `codim` is not from 1 to the dimension, or `by` is unknown or given for vertices, which belong to several
-            neurons.
+            If `codim` is not from 1 to the dimension, or `by` is unknown or given for smaller faces than facets, which
+            belong to several neurons.
 
         Notes
         -----
         This is the activation boundary: it counts facets across which the output's gradient does not change. Numbers of
-        vertices and breakpoints are exact; lengths are within `boundary_volume_error`.
+        vertices and breakpoints are exact; volumes are within `boundary_volume_error`.
         """
         return boundary.boundary_volume(self, codim, by)
 
@@ -240,9 +240,9 @@ class Regions(Cells):
     def check(self, *, exact: bool = False) -> None:
         """Verify the invariants of a cell complex.
 
-        Volumes add up to the domain's; V - E + F = 1; interior facets have two cells and outer ones one; patterns are
-        unique; the cells of a facet differ at its neuron, and in others only where those vanish on it; cells are convex
-        polygons that close; the map of every cell agrees with the network at its corners, so the output is continuous;
+        Volumes add up to the domain's; the alternating sum of the numbers of faces is 1; interior facets have two cells and outer ones one; patterns are
+        unique; the cells of a facet differ at its neuron, and in others only where those vanish on it; cells close up,
+        and polygons are convex; the map of every cell agrees with the network at its corners, so the output is continuous;
         cells per layer do not decrease.
 
         Parameters

@@ -277,7 +277,7 @@ def _draw_moment(axes: Axes, moment: Moment, digits: NDArray[np.int64]) -> None:
     axes.add_collection(
         PolyCollection(np.split(x[regions.cell_vertices], starts), facecolors=_cell_colors(digits), linewidths=0)
     )
-    axes.add_collection(LineCollection(list(x[regions.facets.vertices]), colors="#20242c", linewidths=0.18))
+    axes.add_collection(LineCollection(list(x[regions.facets.vertices].reshape(-1, 2, 2)), colors="#20242c", linewidths=0.18))
     for place, image in zip(moment.plane.coordinates(moment.case.images_012), moment.case.images_012, strict=True):
         _draw_image(axes, place, image)
     corners = x.min(axis=0), x.max(axis=0)

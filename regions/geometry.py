@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .network.cast import lock, read_only
+from .solid_complex import SolidComplex
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,9 +83,14 @@ class PlaneComplex:
         return read_only(self.label >= 0)
 
     @property
+    def facet_offsets(self) -> Ints:
+        """(E + 1,) where the ends of each edge begin."""
+        return 2 * np.arange(len(self.label) + 1)
+
+    @property
     def facet_vertices(self) -> Ints:
-        """(E, 2)."""
-        return self.ends.astype(np.int64)
+        """(2 E,) the ends of each edge."""
+        return self.ends.ravel().astype(np.int64)
 
     @cached_property
     def facet_cells(self) -> Ints:
@@ -143,6 +149,22 @@ class PlaneComplex:
     def volume_errors(self) -> Floats:
         """(N,) proven bounds of the errors of the areas."""
         return read_only(self._areas[1])
+
+    @cached_property
+    def centroids(self) -> Floats:
+        """(N, 2) centres of mass, from triangles about the first corner."""
+        first, following = self.cell_offsets[:-1], self.next_corner
+        p = self.x[self.cell_vertices]
+        q = p - np.repeat(p[first], np.diff(self.cell_offsets), axis=0)
+        twice = q[:, 0] * q[following, 1] - q[:, 1] * q[following, 0]
+        moment = np.add.reduceat(twice[:, None] * (q + q[following]), first)
+        total = np.add.reduceat(twice, first)[:, None]
+        return read_only(p[first] + np.divide(moment, 3 * total, out=np.zeros_like(moment), where=total > 0))
+
+    @property
+    def f_vector(self) -> tuple[int, ...]:
+        """Number of vertices, edges and cells."""
+        return len(self.x), len(self.label), self.n_cells
 
     @cached_property
     def n_interior_vertices(self) -> int:
@@ -210,15 +232,30 @@ class LineComplex:
         """(2 N,) points are their own facets."""
         return self.cell_vertices
 
+    @property
+    def centroids(self) -> Floats:
+        """(N, 1) middles; infinite where a cell is."""
+        return ((self.t[:-1] + self.t[1:]) / 2)[:, None]
+
+    @property
+    def f_vector(self) -> tuple[int, ...]:
+        """Number of finite breakpoints and ends, and of cells."""
+        return int(np.count_nonzero(np.isfinite(self.t))), self.n_cells
+
     @cached_property
     def interior(self) -> NDArray[np.bool_]:
         """(N + 1,) whether a point lies inside the domain."""
         return read_only(self.label >= 0)
 
     @property
+    def facet_offsets(self) -> Ints:
+        """(N + 2,)."""
+        return np.arange(len(self.t) + 1, dtype=np.int64)
+
+    @property
     def facet_vertices(self) -> Ints:
-        """(N + 1, 1)."""
-        return np.arange(len(self.t), dtype=np.int64)[:, None]
+        """(N + 1,)."""
+        return np.arange(len(self.t), dtype=np.int64)
 
     @cached_property
     def facet_cells(self) -> Ints:
@@ -253,7 +290,7 @@ class LineComplex:
         return [(int(self.label[cell]),), (int(self.label[cell + 1]),)]
 
 
-Geometry = PlaneComplex | LineComplex
+Geometry = PlaneComplex | LineComplex | SolidComplex
 
 
 def flat_ranges(starts: Ints, lengths: Ints) -> Ints:

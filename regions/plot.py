@@ -90,7 +90,7 @@ def _draw_edges(ax: Axes, regions: Regions, by_layer: bool) -> None:
     from matplotlib.collections import LineCollection
 
     facets = regions.facets
-    lines = regions.vertex_coordinates[facets.vertices]
+    lines = regions.vertex_coordinates[facets.vertices].reshape(-1, 2, 2)
     width = min(1.0, 30 / np.sqrt(max(len(regions), 1)))
     if by_layer:
         drawn = LineCollection(lines, array=facets.layer, cmap="viridis", linewidths=width)  # type: ignore[arg-type]
@@ -113,7 +113,7 @@ def _draw_line(ax: Axes, regions: Regions, edges: bool, marked: Floats | None) -
     ax.plot(at, regions.network(regions.domain.embed(at[:, None])))
     if edges:
         layer = regions.facets.layer
-        points = regions.vertex_coordinates[regions.facets.vertices[:, 0], 0]
+        points = regions.vertex_coordinates[regions.facets.vertices, 0]
         for number in np.unique(layer).tolist():
             own = points[layer == number]
             ax.plot(own, np.zeros(len(own)), "|", color=f"C{number}", transform=ax.get_xaxis_transform(), clip_on=False)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import UNIT, Geometry, LineComplex, PlaneComplex
-from .measures.exactly import exact_breakpoint
+from .geometry import UNIT, Geometry, LineComplex, PlaneComplex, SolidComplex
+from .measures.exactly import exact_breakpoint, exact_place
 
 if TYPE_CHECKING:
     from .cells import Cells
@@ -46,22 +46,16 @@ def sharpened(regions: Cells) -> Geometry:
         return replace(g, t=t, error=error)
     x = g.x.copy()
     for v, at in zip(worst.tolist(), _corners(g)[worst].tolist()):
-        x[v], error[v] = _rounded(_exact_place(regions, g, at))
+        cell = int(np.searchsorted(g.cell_offsets, at, side="right")) - 1
+        x[v], error[v] = _rounded(exact_place(regions, cell, at - int(g.cell_offsets[cell])))
     return replace(g, x=x, error=error)
 
 
-def _corners(g: PlaneComplex) -> NDArray[np.int64]:
+def _corners(g: PlaneComplex | SolidComplex) -> NDArray[np.int64]:
     """(V,) position of a corner at each vertex in the flat arrays."""
     corners = np.empty(len(g.x), np.int64)
     corners[g.cell_vertices[::-1]] = np.arange(len(g.cell_vertices))[::-1]
     return corners
-
-
-def _exact_place(regions: Cells, g: PlaneComplex, corner: int) -> list[Fraction]:
-    cell = int(np.searchsorted(g.cell_offsets, corner, side="right")) - 1
-    labels = g.corner_labels(cell)[corner - int(g.cell_offsets[cell])]
-    *point, w = regions.settlers[0].exact.vertex(labels, regions.words(cell))
-    return [Fraction(int(v), int(w)) for v in point]
 
 
 def _rounded(point: list[Fraction]) -> tuple[NDArray[np.float64], float]:

@@ -58,6 +58,11 @@ class Count:
     exact_signs: int = 0
     cells: Finished | None = None  # if they were asked for
 
+    @property
+    def patterns(self) -> list[Words]:
+        """Packed signs of runs of cells, one after the other."""
+        return [] if self.cells is None else self.cells.patterns
+
     def add(self, other: Count) -> None:
         """Add what a part came to."""
         self.per_step += other.per_step

@@ -39,7 +39,7 @@ class Faces:
         Which corners of the first cell are its vertices.
     offsets : (F + 1,) ndarray of int64
     vertices : (sum,) ndarray of int64
-        The vertices of face i are ``vertices[offsets[i]:offsets[i + 1]]``, in order.
+        The vertices of face i are ``vertices[offsets[i]:offsets[i + 1]]``, in order; those of a polygon go round it.
     inner : (F,) ndarray of bool
         Whether it lies inside the domain but for its own boundary.
     """
@@ -151,6 +151,9 @@ class SolidComplex:
         kernels.vertices_of_faces(self.cells, table.cell[:n], corners, offsets, vertices)
         outer = np.empty(n, np.bool_)
         kernels.lie_outside(self._domain_facets, offsets, vertices, outer)
+        if k == 2:
+            link = np.empty((64 * corners.shape[1], 2), np.int64)
+            kernels.go_round(self.cells, self.dim, walk, table.cell[:n], corners, offsets, vertices, link)
         return Faces(k, table.cell[:n].copy(), table.last[:n].copy(), corners, offsets, vertices, ~outer)
 
     @cached_property
@@ -237,7 +240,7 @@ class SolidComplex:
     def _sizes(self) -> tuple[Floats, Floats]:
         return self._measured(self.dim, np.arange(self.n_cells, dtype=np.int32), self._whole_cells)
 
-    @property
+    @cached_property
     def _whole_cells(self) -> Words:
         """(N, words) the corners of each cell, as those of a face."""
         corners = np.empty((self.n_cells, -(-int(np.diff(self.cell_offsets).max()) // 64)), np.uint64)
@@ -261,15 +264,18 @@ class SolidComplex:
 
     def simplices(self, cell: int) -> Ints:
         """(n, d + 1) vertices of simplices that make up a cell."""
-        return self.triangulated(self.dim, cell, self._whole_cells[cell])
+        return self.triangulated(self.dim, np.array([cell], np.int32), self._whole_cells[cell : cell + 1])[0]
 
-    def triangulated(self, k: int, cell: int, corners: Words) -> Ints:
-        """(n, k + 1) vertices of simplices that make up a face of dimension k, given by corners of a cell."""
-        room, count = np.empty((0, k + 1), np.int64), 64
+    def triangulated(self, k: int, cell: Index, corners: Words) -> tuple[Ints, Ints]:
+        """(n, k + 1) vertices of simplices that make up faces of dimension k, and the face (n,) that each is of.
+
+        The faces are given by corners of cells.
+        """
+        room, owner, count = np.empty((0, k + 1), np.int64), np.empty(0, np.int64), 64
         while len(room) < count:
-            room = np.empty((count, k + 1), np.int64)
-            count = kernels.triangulate(self.cells, self.x, self.error, self._walk(), k, cell, corners, room)
-        return room[:count]
+            room, owner = np.empty((count, k + 1), np.int64), np.empty(count, np.int64)
+            count = kernels.triangulate(self.cells, self.x, self.error, self._walk(), k, cell, corners, room, owner)
+        return room[:count], owner[:count]
 
     def corner_labels(self, cell: int) -> list[tuple[int, ...]]:
         """The labels of the facets that meet in each corner of a cell."""

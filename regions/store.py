@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from .certificate import Certificate
 from .complex import Regions
 from .domain import domain_from_dict
+from .domain.chart import LineChart, PlaneChart, SolidChart
 from .errors import InvalidInput, invalid
 from .geometry import Geometry, LineComplex, PlaneComplex
+from .solid_complex import SolidComplex
 from .network.files import network_arrays, network_from_arrays, npz_path, read_arrays, write_arrays
 from .program import compile_network
 from .settle import make_settlers
@@ -25,7 +27,8 @@ MAX_BYTES = 2**36  # of all arrays together
 Arrays = dict[str, NDArray[Any]]
 
 _KEYS = re.compile(rf"{FORMAT_KEY}|(network|domain|cells)_\w+|pattern[0-9]{{1,6}}|per_layer|certificate")
-_GEOMETRY: dict[int, dict[str, tuple[type, int]]] = {
+_Fields = dict[str, tuple[type, int]]
+_FLAT: dict[int, _Fields] = {
     1: {"t": (np.float64, 1), "error": (np.float64, 1), "label": (np.int32, 1), "piece": (np.int32, 1)},
     2: {
         "x": (np.float64, 2),
@@ -35,6 +38,15 @@ _GEOMETRY: dict[int, dict[str, tuple[type, int]]] = {
         "cell_offsets": (np.int64, 1),
         "half_edges": (np.int32, 1),
     },
+}
+_SOLID: _Fields = {
+    "x": (np.float64, 2),
+    "error": (np.float64, 1),
+    "cell_offsets": (np.int64, 1),
+    "corners": (np.int32, 1),
+    "masks": (np.uint64, 2),
+    "cell_facet_offsets": (np.int64, 1),
+    "facet_labels": (np.int32, 1),
 }
 
 
@@ -48,7 +60,7 @@ def save_regions(regions: Regions, path: str | PathLike[str]) -> None:
     }
     arrays |= {f"network_{key}": value for key, value in network_arrays(regions.network).items()}
     arrays |= {f"domain_{key}": np.asarray(value) for key, value in regions.domain.to_dict().items()}
-    arrays |= {f"cells_{name}": getattr(regions.geometry, name) for name in _GEOMETRY[regions.dim]}
+    arrays |= {f"cells_{name}": getattr(regions.geometry, name) for name in _FLAT.get(regions.dim, _SOLID)}
     arrays |= {f"pattern{i}": packed for i, packed in enumerate(regions.packed_patterns)}
     write_arrays(npz_path(path), arrays)
 
@@ -102,11 +114,11 @@ def _build(arrays: Arrays) -> Regions:
         raise invalid(FORMAT_KEY, f"be {FORMAT_VERSION}", version)
     network = network_from_arrays(_part(arrays, "network_"))
     domain = domain_from_dict(_part(arrays, "domain_"))
-    if domain.dim not in _GEOMETRY or domain.n_inputs != network.n_inputs:
-        raise invalid("domain", "have dimension 1 or 2 and fit the network", repr(domain))
+    if domain.n_inputs != network.n_inputs:
+        raise invalid("domain", f"lie in {network.n_inputs} dimensions, as the inputs do", repr(domain))
     program = compile_network(network)
     chart = domain.chart()
-    geometry = _geometry(arrays, domain.dim, program.n_hyperplanes, len(chart.charts))
+    geometry = _geometry(arrays, domain.dim, program.n_hyperplanes, chart)
     patterns = tuple(
         _array(arrays, f"pattern{i}", np.uint64, 2, (geometry.n_cells, program.word_count(i)))
         for i in range(len(program.steps))
@@ -130,8 +142,8 @@ def _array(arrays: Arrays, key: str, dtype: type, ndim: int, shape: tuple[int, .
     return np.ascontiguousarray(value) if ndim else value
 
 
-def _geometry(arrays: Arrays, dim: int, n_labels: int, n_pieces: int) -> Geometry:
-    own = {name: _array(arrays, f"cells_{name}", *kind) for name, kind in _GEOMETRY[dim].items()}
+def _geometry(arrays: Arrays, dim: int, n_labels: int, chart: LineChart | PlaneChart | SolidChart) -> Geometry:
+    own = {name: _array(arrays, f"cells_{name}", *kind) for name, kind in _FLAT.get(dim, _SOLID).items()}
     if not (own["error"] >= 0).all():
         raise invalid("cells_error", "hold numbers from 0 up", own["error"])
     if dim == 1:
@@ -139,8 +151,10 @@ def _geometry(arrays: Arrays, dim: int, n_labels: int, n_pieces: int) -> Geometr
         if len(own["t"]) < 2 or np.isnan(own["t"]).any():
             raise invalid("cells_t", "hold at least two numbers", own["t"])
         _indices(own, "label", -2, n_labels)
-        _indices(own, "piece", 0, n_pieces)
+        _indices(own, "piece", 0, len(chart.charts))
         return LineComplex(**own)
+    if dim > 2:
+        return _solid(own, dim, n_labels, len(chart.facets))
     _same_length(own, "x", "error")
     _same_length(own, "ends", "label")
     if own["x"].shape[1:] != (2,) or own["ends"].shape[1:] != (2,) or not np.isfinite(own["x"]).all():
@@ -152,6 +166,31 @@ def _geometry(arrays: Arrays, dim: int, n_labels: int, n_pieces: int) -> Geometr
     _indices(own, "half_edges", 0, 2 * len(own["ends"]))
     _indices(own, "label", np.iinfo(np.int32).min, n_labels)
     return PlaneComplex(**own)
+
+
+def _solid(own: Arrays, dim: int, n_labels: int, n_facets: int) -> SolidComplex:
+    _same_length(own, "x", "error")
+    _same_length(own, "corners", "masks")
+    _same_length(own, "cell_offsets", "cell_facet_offsets")
+    if own["x"].shape[1:] != (dim,) or not np.isfinite(own["x"]).all():
+        raise invalid("cells_x", f"hold finite points of {dim} coordinates", f"shape {own['x'].shape}")
+    for name, values in (("cell_offsets", own["corners"]), ("cell_facet_offsets", own["facet_labels"])):
+        offsets = own[name]
+        if len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) <= dim).any():
+            raise invalid(f"cells_{name}", f"run from 0 to {len(values)}, more than {dim} a cell", offsets.shape)
+    _indices(own, "corners", 0, len(own["x"]))
+    _indices(own, "facet_labels", -n_facets, n_labels)
+    starts = np.zeros(len(own["corners"]), np.bool_)
+    starts[own["cell_offsets"][:-1]] = True
+    if not ((np.diff(own["corners"]) > 0) | starts[1:]).all():
+        raise invalid("cells_corners", "ascend within each cell", "others")
+    used = np.bitwise_or.reduceat(own["masks"], own["cell_offsets"][:-1], axis=0)
+    n = np.diff(own["cell_facet_offsets"])
+    slots = n[:, None] - 64 * np.arange(used.shape[1])
+    every = ~np.uint64(0) >> np.clip(64 - slots, 0, 63).astype(np.uint64)
+    if n.max() > 64 * used.shape[1] or (used != np.where(slots > 0, every, np.uint64(0))).any():
+        raise invalid("cells_masks", "name each facet of a cell, and no other", "other bits")
+    return SolidComplex(**own)
 
 
 def _same_length(own: Arrays, *names: str) -> None:

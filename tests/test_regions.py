@@ -240,7 +240,7 @@ def test_distance_in_the_plane() -> None:
 def test_distance_is_that_of_all_facets() -> None:
     regions = net(10, 10)
     points = np.random.default_rng(2).uniform(-1, 1, (200, 2))
-    a, b = regions.vertex_coordinates[regions.facets.vertices].swapaxes(0, 1)
+    a, b = regions.vertex_coordinates[regions.facets.vertices].reshape(-1, 2, 2).swapaxes(0, 1)
     share = ((points[:, None] - a) * (b - a)).sum(-1) / ((b - a) ** 2).sum(-1)
     foot = a + np.clip(share, 0, 1)[..., None] * (b - a)
     nearest = np.linalg.norm(points[:, None] - foot, axis=-1).min(axis=1)

@@ -24,54 +24,6 @@ from naive import Layer
 from naive_polytopes import Complex, enumerate_polytope
 
 
-class Solid(NamedTuple):
-    """A network on a box, perhaps of a slice."""
-
-    layers: list[Layer]
-    lower: list[float]
-    upper: list[float]
-    origin: list[float] | None = None
-    basis: list[list[float]] | None = None
-
-    @property
-    def domain(self) -> lr.Box | lr.Slice:
-        box = lr.Box(self.lower, self.upper)
-        return box if self.basis is None else lr.Slice(self.origin, self.basis, box)
-
-    def twin(self) -> Complex:
-        d = len(self.lower)
-        rows = [[sign * int(i == k) for k in range(d)] for i in range(d) for sign in (1, -1)]
-        ends = [e for low, high in zip(self.lower, self.upper, strict=True) for e in (-Fraction(low), Fraction(high))]
-        return enumerate_polytope(
-            self.layers, [[*row, e] for row, e in zip(rows, ends, strict=True)], self.origin, self.basis
-        )
-
-
-def cube(dimension: int, radius: float = 1.0) -> lr.Box:
-    return lr.Box([-radius] * dimension, [radius] * dimension)
-
-
-def random_solid(seed: int) -> Solid:
-    """Families take turns; three to five dimensions, one to three narrow layers, a box or a slice."""
-    rng = np.random.default_rng([3, seed])
-    d = int(rng.choice([3, 3, 4, 5]))
-    depth = int(rng.integers(1, 4))
-    top = {3: 10, 4: 7, 5: 5}[d]
-    widths = tuple(int(n) for n in rng.integers(1, top // depth + 3, depth))
-    inputs = d + int(rng.integers(1, 4)) if rng.random() < 0.25 else d
-    layers = FAMILIES[seed % len(FAMILIES)](rng, Plan(inputs, d, widths))
-    lower = rng.integers(-16, 8, d) / 8 if rng.random() < 0.4 else np.full(d, rng.choice([-1.0, 0.0]))
-    upper = lower + rng.integers(1, 17, d) / 8 if rng.random() < 0.4 else np.ones(d)
-    upper = np.maximum(upper, lower + 0.125)
-    if inputs == d:
-        return Solid(layers, lower.tolist(), upper.tolist())
-    origin, basis = rng.normal(size=inputs) * 0.3, rng.normal(size=(inputs, d)) * inputs**-0.5
-    if rng.random() < 0.5:
-        origin, basis = rng.integers(-1, 2, inputs).astype(float), rng.integers(-2, 3, (inputs, d)).astype(float)
-        basis[:d] = np.eye(d)
-    return Solid(layers, lower.tolist(), upper.tolist(), origin.tolist(), basis.tolist())
-
-
 def refined(solid: Solid) -> tuple[Program, Settler, SolidBlock, Count]:
     """All cells in one block, kept after the last step too."""
     program = compile_network(to_network(solid.layers))
@@ -90,19 +42,8 @@ def refined(solid: Solid) -> tuple[Program, Settler, SolidBlock, Count]:
 
 @pytest.mark.parametrize("first", range(0, 264, 24))
 def test_random_and_degenerate_networks_against_the_twin(first: int) -> None:
-    """Counts per layer, patterns, and the number of vertices."""
-    for seed in range(first, first + 24):
-        solid = random_solid(seed)
-        network, twin = to_network(solid.layers), solid.twin()
-        result = lr.count_regions(network, solid.domain, full_output=True)
-        kinked = [a.n_hyperplanes > 0 for a in network.activations]
-        assert result.per_layer[kinked].tolist() == list(twin.per_layer), seed
-        assert result.certificate.certified
-        program, _, block, _ = refined(solid)
-        patterns = piece_table(program, program.words(block.pattern)).tolist()
-        assert sorted(map(tuple, patterns)) == sorted(cell.pattern for cell in twin.cells), seed
-        corners = block.arena.mesh(block.widths).corner[: block.used.corner]
-        assert block.used.vertex == len(np.unique(corners)) == len(twin.faces[0]), seed
+    """Counts per layer, patterns, faces of all dimensions, volumes and boundaries within their bounds."""
+    assert not solid_report(range(first, first + 24))
 
 
 @pytest.mark.parametrize(("n", "dimension"), [(20, 3), (10, 3), (12, 4), (10, 5), (9, 6)])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import InvalidInput, invalid
-from linear_regions.geometry import SLACK, UNIT, PlaneComplex
+from linear_regions.geometry import SLACK, UNIT, LineComplex, SolidComplex, flat_ranges
 from linear_regions.network.cast import read_only
 from linear_regions.program import Program
 
@@ -33,15 +33,18 @@ class Facets(NamedTuple):
     layer : (F,) ndarray of int64
         Its layer among those with units.
     measure : (F,) ndarray of float64
-        Lengths in the plane, ones on a line.
-    vertices : (F, d) ndarray of int64
-        Rows of `Regions.vertex_coordinates`.
+        Areas of facets in three dimensions, lengths in the plane, ones on a line, (d - 1)-volumes in general.
+    vertex_offsets : (F + 1,) ndarray of int64
+    vertices : (sum,) ndarray of int64
+        The vertices of facet i, as rows of `Regions.vertex_coordinates`, are
+        ``vertices[vertex_offsets[i]:vertex_offsets[i + 1]]``; in three dimensions they go round it.
     """
 
     cells: Ints
     neuron: Ints
     layer: Ints
     measure: Floats
+    vertex_offsets: Ints
     vertices: Ints
 
 
@@ -56,12 +59,15 @@ def interior_facets(regions: Cells) -> Facets:
     geometry = regions.geometry
     own = np.flatnonzero(geometry.interior)
     label = geometry.label[own]
+    size = np.diff(geometry.facet_offsets)[own]
+    vertices = geometry.facet_vertices[flat_ranges(geometry.facet_offsets[own], size)]
     return Facets(
         cells=read_only(np.sort(geometry.facet_cells[own], axis=1)),
         neuron=read_only(regions.program.label_neuron[label]),
         layer=read_only(label_layers(regions.program)[label]),
         measure=read_only(geometry.facet_measures[own]),
-        vertices=read_only(geometry.facet_vertices[own]),
+        vertex_offsets=read_only(np.concatenate([[0], np.cumsum(size)])),
+        vertices=read_only(vertices),
     )
 
 
@@ -75,10 +81,10 @@ def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Flo
     _check_codim(regions, codim)
     if by not in (None, "layer", "neuron"):
         raise invalid("by", 'be None, "layer" or "neuron"', repr(by))
-    if codim == 2 and isinstance(regions.geometry, PlaneComplex):
-        if by is not None:
-            raise InvalidInput(f"by must be None for codim 2, as a vertex belongs to several neurons, got {by!r}")
-        return float(regions.geometry.n_interior_vertices)
+    if codim > 1 and by is not None:
+        raise InvalidInput(f"by must be None for codim {codim}, as such a face belongs to several neurons, got {by!r}")
+    if codim > 1:
+        return fsum(_inner_faces(regions, codim)[:, 0])
     facets = regions.facets
     if by is None:
         return fsum(facets.measure)
@@ -87,10 +93,24 @@ def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Flo
     return read_only(sums)
 
 
+def _inner_faces(regions: Regions, codim: int) -> Floats:
+    """(F, 2) volumes of the faces of a codimension above 1 inside the domain, and bounds of their errors."""
+    g = regions.geometry
+    if codim == regions.dim and not isinstance(g, LineComplex):
+        return np.broadcast_to([1.0, 0.0], (g.n_interior_vertices, 2))
+    assert isinstance(g, SolidComplex)
+    faces = g.faces(g.dim - codim)
+    return g.measured(faces)[faces.inner]
+
+
 def boundary_volume_error(regions: Regions, codim: int) -> float:
     """See `Regions.boundary_volume_error`."""
     _check_codim(regions, codim)
     if codim == regions.dim:
         return 0.0
-    own = regions.geometry.interior
-    return (fsum(regions.geometry.facet_errors[own]) + len(regions) * UNIT * fsum(regions.facets.measure)) * SLACK
+    if codim > 1:
+        size, error = _inner_faces(regions, codim).T
+    else:
+        own = regions.geometry.interior
+        size, error = regions.facets.measure, regions.geometry.facet_errors[own]
+    return (fsum(error) + len(regions) * UNIT * fsum(size)) * SLACK

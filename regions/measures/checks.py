@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from linear_regions.bits import hashed, unpacked
 from linear_regions.domain import Polyline
 from linear_regions.errors import InvariantViolated
-from linear_regions.geometry import PlaneComplex
+from linear_regions.geometry import LineComplex, PlaneComplex
 
 from .patterns import stacked
 from .residuals import map_failures, side_failures, volume_failures, zero_failures
@@ -46,8 +46,10 @@ def _counts(regions: Regions) -> Iterator[str]:
     if any(len(p) != len(regions) for p in regions.packed_patterns):
         yield f"{len(regions)} cells must have a pattern, got {[len(p) for p in regions.packed_patterns]}"
     g = regions.geometry
-    if isinstance(g, PlaneComplex) and (euler := len(g.x) - len(g.label) + g.n_cells) != 1:
-        yield f"V - E + F must be 1, got {len(g.x)} - {len(g.label)} + {g.n_cells} = {euler}"
+    if not isinstance(g, LineComplex):
+        faces = g.f_vector
+        if (euler := sum((-1) ** k * n for k, n in enumerate(faces))) != 1:
+            yield f"the alternating sum of the numbers of faces {faces} must be 1, got {euler}"
 
 
 def _incidence(regions: Regions) -> Iterator[str]:

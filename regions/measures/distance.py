@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from linear_regions.errors import InvalidInput, invalid
-from linear_regions.geometry import LineComplex, PlaneComplex, flat_ranges
+from linear_regions.geometry import LineComplex, PlaneComplex, SolidComplex, flat_ranges
 
 from .location import points_in_slice
 
@@ -37,7 +38,10 @@ def distance(regions: Regions, points: object, to: str) -> Floats:
     result = np.empty(len(given))
     for first in range(0, len(given), _CHUNK):
         own = slice(first, first + _CHUNK)
-        result[own] = _in_plane(geometry, cells[own], given[own])
+        if isinstance(geometry, PlaneComplex):
+            result[own] = _in_plane(geometry, cells[own], given[own])
+        else:
+            result[own] = _in_space(geometry, cells[own], given[own])
     return result
 
 
@@ -59,3 +63,33 @@ def _in_plane(geometry: PlaneComplex, cells: Ints, t: Floats) -> Floats:
     apart = np.where(geometry.interior[geometry.cell_facets[place]], np.hypot(away[:, 0], away[:, 1]), np.inf)
     result: Floats = np.minimum.reduceat(apart, np.cumsum(size) - size) if len(size) else np.zeros(0)
     return result
+
+
+def _in_space(geometry: SolidComplex, cells: Ints, t: Floats) -> Floats:
+    """As in the plane, point by point and facet by facet."""
+    result = np.full(len(t), np.inf)
+    facets, interior, offsets = geometry.cell_facets, geometry.interior, geometry.facet_offsets
+    for i, cell in enumerate(cells.tolist()):
+        for f in facets[slice(*geometry.cell_facet_offsets[cell : cell + 2])]:
+            if interior[f]:
+                corners = geometry.x[geometry.facet_vertices[offsets[f] : offsets[f + 1]]]
+                result[i] = min(result[i], _to_hull(corners - t[i]))
+    return result
+
+
+def _to_hull(rays: Floats) -> float:
+    """Distance of the origin from the convex hull of points (n, d).
+
+    With s the sum of weights w >= 0 and p = w @ rays / s, the least of |w @ rays|^2 + (s - 1)^2 has the nearest point p
+    (Lawson & Hanson, Solving Least Squares Problems, chapter 23). Lengths are scaled for s to be neither near 0 nor 1.
+    """
+    scale = float(np.linalg.norm(rays, axis=1).min())
+    if scale == 0.0:
+        return 0.0
+    for _ in range(2):  # the second time with the distance itself as the unit
+        weights, _ = nnls(np.vstack([rays.T / scale, np.ones(len(rays))]), np.append(np.zeros(rays.shape[1]), 1.0))
+        nearest = float(np.linalg.norm(weights @ rays)) / float(weights.sum())
+        if nearest < scale * 2.0**-40:
+            break
+        scale = nearest
+    return nearest

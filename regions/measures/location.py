@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.bits import packed
+from linear_regions.domain.chart import LineChart, PlaneChart, SolidChart
 from linear_regions.errors import invalid
 from linear_regions.geometry import SLACK, TINY, UNIT, LineComplex, PlaneComplex, flat_ranges
 from linear_regions.network.cast import exact_array
 
 from .exactly import exact_breakpoint
+from .residuals import rounding_bounds
 
 if TYPE_CHECKING:
     from linear_regions.complex import Regions
@@ -45,7 +47,7 @@ def find(regions: Regions, points: object) -> Ints:
     rows = max(256, _CHUNK_BYTES // (8 * width))
     result = np.empty(len(given), np.int64)
     for first in range(0, len(given), rows):
-        result[first : first + rows] = _find_in_plane(regions, regions.geometry, given[first : first + rows])
+        result[first : first + rows] = _find(regions, given[first : first + rows])
     return result
 
 
@@ -68,15 +70,19 @@ def _find_on_line(regions: Regions, geometry: LineComplex, t: Floats) -> Ints:
     return result
 
 
-def _find_in_plane(regions: Regions, geometry: PlaneComplex, t: Floats) -> Ints:
-    """Guess by the pattern that float64 gives, prove the guess by the sides of the polygon, decide the rest exactly."""
+def _find(regions: Regions, t: Floats) -> Ints:
+    """Guess by the pattern that float64 gives, prove the guess, decide the rest exactly."""
     inside = _in_domain(regions, t)
     result = np.where(inside == -1, -1, _UNDECIDED)
     own = np.flatnonzero(inside >= 0)
     if len(own):
-        guess = regions.pattern_table.find(_float_pattern(regions, t[own]), len(own))
+        words, proven = _float_pattern(regions, t[own])
+        guess = regions.pattern_table.find(words, len(own))
         good = np.flatnonzero(guess >= 0)
-        good = good[_proven_inside(geometry, guess[good], t[own[good]])]
+        if isinstance(regions.geometry, PlaneComplex):
+            good = good[_proven_inside(regions.geometry, guess[good], t[own[good]])]
+        else:
+            good = good[proven[good] & (inside[own[good]] == 1)]
         result[own[good]] = guess[good]
     for i in np.flatnonzero(result == _UNDECIDED):
         result[i] = _exact_cell(regions, [Fraction(v) for v in t[i].tolist()])
@@ -85,25 +91,52 @@ def _find_in_plane(regions: Regions, geometry: PlaneComplex, t: Floats) -> Ints:
 
 def _in_domain(regions: Regions, t: Floats) -> Ints:
     """1 for points proven to lie inside the domain, -1 for outside, 0 where floats do not tell."""
-    rows = np.array([[float(f) for f in row] for row in regions.domain.plane_chart().facets])
-    value = t @ rows[:, :2].T + rows[:, 2]
-    size = np.abs(t) @ np.abs(rows[:, :2]).T + np.abs(rows[:, 2])
-    bound = 8 * UNIT * size + TINY
-    result: Ints = np.where((value < -bound).all(axis=1), 1, 0) - (value > bound).any(axis=1)
+    rows = np.array([[float(f) for f in row] for row in _inward(regions)])
+    value = t @ rows[:, :-1].T + rows[:, -1]
+    size = np.abs(t) @ np.abs(rows[:, :-1]).T + np.abs(rows[:, -1])
+    bound = (4 + 2 * regions.dim) * UNIT * size + TINY
+    result: Ints = np.where((value > bound).all(axis=1), 1, 0) - (value < -bound).any(axis=1)
     return result
 
 
-def _float_pattern(regions: Regions, t: Floats) -> list[Words]:
-    """Packed patterns of points as float64 has them."""
+def _inward(regions: Regions) -> list[list[Fraction]]:
+    """Rows (a, c) of the domain's facets, a.t + c > 0 inside."""
+    middle = [*_middle(regions), Fraction(1)]
+    rows = []
+    for row in _chart(regions).facets:
+        side = sum(a * v for a, v in zip(row, middle, strict=True))
+        rows.append([a if side > 0 else -a for a in row])
+    return rows
+
+
+def _chart(regions: Regions) -> PlaneChart | SolidChart:
+    chart = regions.domain.chart()
+    assert not isinstance(chart, LineChart)
+    return chart
+
+
+def _middle(regions: Regions) -> list[Fraction]:
+    """The mean of the domain's corners."""
+    corners = _chart(regions).corners
+    return [sum(column, start=Fraction(0)) / len(column) for column in zip(*corners, strict=True)]
+
+
+def _float_pattern(regions: Regions, t: Floats) -> tuple[list[Words], NDArray[np.bool_]]:
+    """Packed patterns of points as float64 has them, and whether bounds of rounding prove all of each."""
     entering = iter(regions.network.preactivations(regions.domain.embed(t)))
+    proven = np.ones(len(t), np.bool_)
+    bounds = rounding_bounds(regions, t, np.zeros(len(t))).entering
     words = []
-    for step in regions.program.steps:
+    for step, bound in zip(regions.program.steps, bounds, strict=True):
         if step.has_units:
             a = step.activation
-            words.append(packed(next(entering)[:, a.hyperplane_neuron] > a.hyperplane_threshold))
+            above = next(entering)[:, a.hyperplane_neuron] - a.hyperplane_threshold
+            words.append(packed(above > 0))
+            rounded = bound[:, None] + 2 * UNIT * np.abs(a.hyperplane_threshold)
+            proven &= (np.abs(above) * (1 - 4 * UNIT) > rounded).all(axis=1)
         else:
             words.append(np.zeros((len(t), 0), np.uint64))
-    return words
+    return words, proven
 
 
 def _proven_inside(geometry: PlaneComplex, cells: Ints, t: Floats) -> NDArray[np.bool_]:
@@ -131,18 +164,15 @@ def _exact_cell(regions: Regions, t: list[Fraction]) -> int:
     """The lowest cell whose closure holds a point, -1 outside the domain.
 
     First one such cell: the one that points next to t lie in, t moved by an infinitesimal towards the middle of the
-    domain and by a smaller one across. All others are reached from it through facets. A cell's closure holds t if its
+    domain and by ever smaller ones along the axes. All others are reached from it through facets. A cell's closure holds t if its
     pattern has the proven sign of every hyperplane that does not vanish at t, since the network is continuous.
     """
     exact = regions.settlers[0].exact
-    chart = regions.domain.plane_chart()
-    if any(sum(a * v for a, v in zip(row, [*t, Fraction(1)])) > 0 for row in chart.facets):
+    if any(sum(a * v for a, v in zip(row, [*t, Fraction(1)])) < 0 for row in _inward(regions)):
         return -1
-    middle = [sum(column, start=Fraction(0)) / len(column) for column in zip(*chart.corners)]
-    inward = [m - v for m, v in zip(middle, t)]
-    if not any(inward):
-        inward = [Fraction(1), Fraction(0)]
-    moves = [[*t, Fraction(1)], [*inward, Fraction(0)], [-inward[1], inward[0], Fraction(0)]]
+    inward = [m - v for m, v in zip(_middle(regions), t)]
+    axes = [[Fraction(int(i == k)) for k in range(len(t) + 1)] for i in range(len(t))]
+    moves = [[*t, Fraction(1)], [*inward, Fraction(0)], *axes]
     words: list[Words] = []
     free: list[Words] = []
     for step in regions.program.steps:

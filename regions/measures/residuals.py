@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from math import fsum, isfinite
+from math import factorial, fsum, isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.domain import Polyline
-from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex
+from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex, SolidComplex, flat_ranges
 from linear_regions.program import frobenius, spectral_bound
 
 from .maps import float_arithmetic, walk
@@ -42,10 +42,61 @@ def volume_failures(regions: Regions, exact: bool) -> Iterator[str]:
 
 
 def side_failures(regions: Regions) -> Iterator[str]:
-    """Polygons: d vol = sum of heights times sides, outward normals times sides add up to zero, corners turn left."""
+    """d vol = sum of heights times facets, and outward normals times facets add up to zero (Gauss)."""
     g = regions.geometry
-    if not isinstance(g, PlaneComplex):
-        return
+    if isinstance(g, PlaneComplex):
+        yield from _polygon_failures(regions, g)
+    elif isinstance(g, SolidComplex):
+        yield from _solid_failures(g)
+
+
+def _solid_failures(g: SolidComplex) -> Iterator[str]:
+    """Facets as simplices, which close up around a cell for any places of its vertices."""
+    d, facets = g.dim, g.faces(g.dim - 1)
+    closed, heights = np.zeros((g.n_cells, d)), np.zeros(g.n_cells)
+    room = np.zeros((2, g.n_cells))  # for rounding, in either sum
+    pieces = np.zeros(g.n_cells)
+    for first in range(0, len(facets), _CHUNK):
+        own = slice(first, first + _CHUNK)
+        simplices, owner = g.triangulated(d - 1, facets.cell[own], facets.corners[own])
+        corner = g.x[simplices[:, 0]]
+        rays = g.x[simplices[:, 1:]] - corner[:, None]
+        area, rounding = _area_vectors(rays)
+        for cell in g.facet_cells[first + owner].T:
+            inside = cell >= 0
+            c = cell[inside]
+            ray = corner[inside] - g.centroids[c]
+            far = np.linalg.norm(ray, axis=1)
+            height = np.sum(area[inside] * ray, axis=1)
+            rounded = rounding[inside] * far * 2
+            outward = np.where(height < 0, -area[inside].T, area[inside].T).T
+            unsure = np.abs(height) <= rounded  # which way is outward
+            np.add.at(closed, c, outward)
+            np.add.at(heights, c, np.abs(height))
+            np.add.at(room[0], c, rounding[inside] + np.where(unsure, 2 * np.linalg.norm(outward, axis=1), 0.0))
+            np.add.at(room[1], c, rounded + np.where(unsure, 2 * np.abs(height), 0.0))
+            np.add.at(pieces, c, 1)
+    rounding = (1 + pieces * 2.0**-8) * SLACK
+    gap = np.abs(heights / d - g.volumes)
+    if (wrong := gap > (room[1] / d + 2 * g.volume_errors) * rounding + TINY).any():
+        yield f"{d} times the volume must be the sum of heights times facets, {np.count_nonzero(wrong)} cells fail"
+    if (wrong := np.abs(closed).max(axis=1) > room[0] * rounding + TINY).any():
+        yield f"outward normals times facets must add up to zero, {np.count_nonzero(wrong)} cells fail"
+
+
+def _area_vectors(rays: Floats) -> tuple[Floats, Floats]:
+    """Normals (n, d) of simplices with edges (n, d - 1, d) from a corner, as long as their volume; bounds of rounding.
+
+    Their entries are determinants by elimination with pivots, with the usual bound: m^3 2^m u times all lengths.
+    """
+    n, m, d = rays.shape
+    columns = [np.linalg.det(np.delete(rays, i, axis=2)) * (-1) ** i for i in range(d)]
+    long = np.prod(np.linalg.norm(rays, axis=2), axis=1)
+    return np.stack(columns, axis=1) / factorial(m), 16 * m**3 * 2**m * d * UNIT * long / factorial(m) + TINY
+
+
+def _polygon_failures(regions: Regions, g: PlaneComplex) -> Iterator[str]:
+    """Polygons: d vol = sum of heights times sides, outward normals times sides add up to zero, corners turn left."""
     first, following, size = g.cell_offsets[:-1], g.next_corner, np.diff(g.cell_offsets)
     p = g.x[g.cell_vertices]
     side = p[following] - p
@@ -102,16 +153,21 @@ def zero_failures(regions: Regions, number: int, facets: Ints, labels: Ints, exa
     if exact and not isinstance(regions.domain, Polyline):
         wrong = sum(not _parallel(regions, f, k) for f, k in zip(facets.tolist(), labels.tolist(), strict=True))
     else:
-        vertices, place = np.unique(regions.geometry.facet_vertices[facets], return_inverse=True)
+        g = regions.geometry
+        size = np.diff(g.facet_offsets)[facets]
+        vertices, place = np.unique(
+            g.facet_vertices[flat_ranges(g.facet_offsets[facets], size)], return_inverse=True
+        )
         t = regions.vertex_coordinates[vertices]
         bound = rounding_bounds(regions, t, regions.vertex_errors[vertices]).entering[number]
         stage = sum(step.has_units for step in regions.program.steps[:number])
         z = regions.network.preactivations(regions.domain.embed(t))[stage]
         activation = regions.program.steps[number].activation
         k = labels - regions.program.steps[number].label0
-        place = place.reshape(len(facets), -1)
-        gap = z[place, activation.hyperplane_neuron[k][:, None]] - activation.hyperplane_threshold[k][:, None]
-        wrong = int(np.count_nonzero((np.abs(gap) > bound[place]).any(axis=1)))
+        k = np.repeat(k, size)
+        gap = z[place, activation.hyperplane_neuron[k]] - activation.hyperplane_threshold[k]
+        pair = np.repeat(np.arange(len(facets)), size)
+        wrong = len(np.unique(pair[np.abs(gap) > bound[place]]))
     if wrong:
         yield f"neurons that change at a facet must vanish on it, {wrong} of step {number} do not"
 
