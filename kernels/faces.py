@@ -442,11 +442,11 @@ def face_hash(cells: Cells, c: int, face: Words, f: int, key: Words) -> np.uint6
 
 @loop
 def enter_faces(cells: Cells, d: int, k: int, walk: Walk, key: Words, found: Words, table: Table, of: Index,
-                state: Ints) -> int:  # fmt: skip
+                by: Index, state: Ints) -> int:  # fmt: skip
     """Enter the faces of dimension k of all cells in the table, each once.
 
-    state: the next cell, the number of faces, that of faces of all cells so far. If `of` has room, it is filled with the
-    face of each of these. Returns 0, NEED_FOUND or NEED_TABLE: enlarge it and call again.
+    state: the next cell, the number of faces, that of faces of all cells so far. If `of` and `by` have room, they are
+    filled with the faces of these, cell by cell, and with the cells. Returns 0, NEED_FOUND or NEED_TABLE: enlarge it and call again.
     """
     while state[0] < cells.start.shape[0] - 1:
         c = state[0]
@@ -477,6 +477,7 @@ def enter_faces(cells: Cells, d: int, k: int, walk: Walk, key: Words, found: Wor
             table.last[g] = c
             if of.shape[0]:
                 of[state[2] + f] = g
+                by[state[2] + f] = c
         state[0] = c + 1
         state[1] = n
         state[2] += m

@@ -59,7 +59,7 @@ class Solid(NamedTuple):
     negative: Words  # (V, words)
     z: Floats  # (V, n)
     z_next: Floats  # (V, n_next)
-    x: Floats  # (V, d)
+    x: Floats  # (V, d), or (V, d + 1) homogeneous coordinates
     owner: Index  # (V,) label of the hyperplane that made the vertex
     vertex: Floats  # (V, VERTEX_COLUMNS)
     off: Floats  # (V, d, OFF_COLUMNS) distance from the planes of the k-faces with the vertex, k = 0, ..., d - 1
@@ -139,7 +139,7 @@ def cut_top(mesh: Solid, stack: Stack, cut: Cut, state: Ints, j: int, edges: Edg
     first = stack.start[top]
     n = stack.end[top] - first
     slots = stack.slot_end[top] - stack.slot_start[top]
-    d = mesh.x.shape[1]
+    d = mesh.off.shape[1]
     if n > edges.sign.shape[0]:
         return NEED_STACK
     for p in range(n):
@@ -312,7 +312,7 @@ def cells_expected(mesh: Solid, n_cells: int) -> int:
             above, below = scan_solid(mesh.corner, mesh.positive, mesh.negative, mesh.start[c], mesh.start[c + 1], w)
             k += count_bits(above & below)
         term = 1
-        for i in range(mesh.x.shape[1] + 1):
+        for i in range(mesh.off.shape[1] + 1):
             total += term
             term = term * (k - i) // (i + 1)
         if total > 1 << 40:

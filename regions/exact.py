@@ -187,13 +187,18 @@ class ExactCells:
         row[self.d] -= step.threshold[k] * scale
         return tuple(row)
 
-    def vertex(self, labels: tuple[int, ...], words: list[NDArray[np.uint64]]) -> Row:
-        """Where rows of one cell cross in one point: (X_1, ..., X_d, W); W > 0, or W = 0 for an end at infinity."""
+    def vertex(
+        self, labels: tuple[int, ...], words: list[NDArray[np.uint64]], towards: Floats | None = None
+    ) -> Row:
+        """Where rows of one cell cross in one point: (X_1, ..., X_d, W); W > 0, or W = 0 for an end at infinity.
+
+        Of two opposite ends it is the one whose coordinate has the sign that it has in `towards`, the largest there.
+        """
         rows = [self.row(label, words) for label in labels]
         if self.d == 1:
             (a, c) = rows[0]
             point: Row = (-c, a)
-        elif self.d == 2:
+        elif self.d == 2 and len(rows) == 2:
             (a1, a2, a3), (b1, b2, b3) = rows
             point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
         else:
@@ -201,9 +206,11 @@ class ExactCells:
             if nullity != 1:
                 raise AssertionError(f"a vertex must be the crossing of its facets, got rank {self.d + 1 - nullity}")
             point = tuple(int(kernel[i, 0]) for i in range(self.d + 1))
-        if point[-1] < 0:
-            point = tuple(-x for x in point)
-        return point
+        turn = point[-1] < 0
+        if point[-1] == 0 and towards is not None:
+            i = int(np.abs(towards[: self.d]).argmax())
+            turn = point[i] * towards[i] < 0
+        return tuple(-x for x in point) if turn else point
 
     def sign(self, label: int, at: Row, words: list[NDArray[np.uint64]]) -> int:
         """Sign of z - threshold of a hyperplane at a point given in homogeneous coordinates."""

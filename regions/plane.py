@@ -14,7 +14,7 @@ from linear_regions.kernels.solid import Solid
 from .blocks import ARENAS, STEP_BYTES, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
 from .budget import Budget, Workers
 from .cuts import by_vertex, classified, enter_answers, make_cuts, make_scratch, narrowed, product_columns
-from .domain.chart import PlaneChart, SolidChart
+from .domain.chart import PlaneChart, SolidChart, SpaceChart
 from .program import Program, Step
 from .settle import Settler
 
@@ -258,7 +258,7 @@ def start_block(program: Program, chart: PlaneChart) -> Block:
     return Block(arena, n, n, 1, (width, 0, 0), np.empty((1, 0), np.uint64), seam, np.zeros(1, np.int32))
 
 
-def start_rows(mesh: meshes.Mesh | Solid, chart: PlaneChart | SolidChart, step: Step | None) -> None:
+def start_rows(mesh: meshes.Mesh | Solid, chart: PlaneChart | SolidChart | SpaceChart, step: Step | None) -> None:
     """The corners of a domain as the first vertices: coordinates, the first step's rows, and their error bounds."""
     n = len(chart.points)
     mesh.x[:n] = chart.points

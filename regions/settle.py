@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, double
 
-from .domain.chart import AffineChart, LineChart, PlaneChart, SolidChart
+from .domain.chart import AffineChart, LineChart, PlaneChart, SolidChart, SpaceChart
 from .exact import ExactCells, Row
 from .program import Program, frobenius
 
@@ -144,8 +144,13 @@ class Settler:
         """Leave locks and caches behind."""
         return type(self), (self.program, self.exact.chart, self.exact.facets)
 
-    def signs(self, at: Sequence[int], labels: Sequence[int], words: list[Words]) -> tuple[list[int], int]:
-        """Signs of the rows `labels` at the vertex where the rows `at` vanish; and how many needed exact arithmetic."""
+    def signs(
+        self, at: Sequence[int], labels: Sequence[int], words: list[Words], towards: Floats | None = None
+    ) -> tuple[list[int], int]:
+        """Signs of the rows `labels` at the vertex where the rows `at` vanish; and how many needed exact arithmetic.
+
+        A vertex at infinity lies `towards` a point, see `ExactCells.vertex`.
+        """
         with self._lock:
             own = _Cell(self, words)
             point = self._point(at, own)
@@ -155,7 +160,7 @@ class Settler:
                 sign = None if point is None else self._sign(label, point, own)
                 if sign is None:
                     if exact_point is None:
-                        exact_point = self.exact.vertex(tuple(at), words)
+                        exact_point = self.exact.vertex(tuple(at), words, towards)
                     sign = self.exact.sign(label, exact_point, words)
                     n_exact += 1
                 result.append(sign)
@@ -250,7 +255,7 @@ class Settler:
         return self._chart_columns
 
 
-def make_settlers(program: Program, chart: PlaneChart | LineChart | SolidChart) -> list[Settler]:
+def make_settlers(program: Program, chart: PlaneChart | LineChart | SolidChart | SpaceChart) -> list[Settler]:
     """One for each piece of a domain; neighbours on one straight line share theirs."""
     settlers: list[Settler] = []
     for piece in chart.charts:

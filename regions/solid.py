@@ -15,7 +15,7 @@ from linear_regions.kernels import solid as kernels
 from .bits import unpacked
 from .budget import Budget, Workers
 from .cuts import by_vertex, classified, enter_answers, make_cuts, make_scratch, narrowed, product_columns
-from .domain.chart import SolidChart
+from .domain.chart import SolidChart, SpaceChart
 from .plane import start_rows
 from .pool import Pool
 from .program import Program
@@ -91,7 +91,7 @@ class Solids:
         self.cuts = make_cuts(program)
         self.norms = [*(step.norms for step in program.steps[1:]), np.empty(0)]  # of the map after each step
 
-    def enumerate(self, chart: SolidChart, workers: Workers | None = None) -> Count:
+    def enumerate(self, chart: SolidChart | SpaceChart, workers: Workers | None = None) -> Count:
         """All cells of a polytope."""
         with ARENAS.lent() as arena:
             return self.run(start_block(self.program, chart, arena), 0, workers)
@@ -152,7 +152,7 @@ class Solids:
         """Begin a step: signs at the vertices that are there, what they cut, and the next step's rows there."""
         step, cut, arena, n = self.program.steps[number], self.cuts[number], block.arena, block.used.vertex
         old = block.widths
-        widths = Widths(old.dim, old.mask, old.z, len(cut.bias), self.program.word_count(number))
+        widths = Widths(old.dim, old.x, old.mask, old.z, len(cut.bias), self.program.word_count(number))
         mesh = arena.mesh(widths)
         above, below, open_v, open_k = classified(mesh, cut, n, step.plain)
         total.signs += n * len(cut.neuron)
@@ -183,7 +183,8 @@ class Solids:
             v = open_v[first]
             at = facets_at(mesh, int(cell[v]), mesh.mask[place[v]])
             words = self.program.words(block.pattern[cell[v]])
-            signs[first:last], n_exact = self.settler.signs(at, (cut.label0 + open_k[first:last]).tolist(), words)
+            labels = (cut.label0 + open_k[first:last]).tolist()
+            signs[first:last], n_exact = self.settler.signs(at, labels, words, mesh.x[v])
             total.exact_signs += n_exact
         total.double_signs += len(open_v)
         return signs
@@ -238,7 +239,8 @@ class Solids:
         shared = stack.mask[own][ends[0]] & stack.mask[own][ends[1]]
         at = (*facets_at(stack, top, shared), cut.label0 + int(state[kernels.ASKED_PLANE]))
         planes = scratch.asked[: state[kernels.N_ASKED]].tolist()
-        signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words)
+        between = mesh.x[state[kernels.ASKED_A]] + mesh.x[state[kernels.ASKED_B]]
+        signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words, between)
         enter_answers(scratch, planes, signs)
         state[kernels.ANSWERED] = 1
         total.signs += len(planes)
@@ -255,7 +257,7 @@ class Solids:
             block.pattern, pattern,
         )  # fmt: skip
         arena.swap_rows()
-        block.widths = Widths(widths.dim, widths.mask, widths.z_next, 0, 0)
+        block.widths = Widths(widths.dim, widths.x, widths.mask, widths.z_next, 0, 0)
         block.pattern = pattern
 
 
@@ -327,23 +329,30 @@ def take_part(block: SolidBlock, first: int, last: int, arena: SolidArena) -> So
     return SolidBlock(arena, used, block.widths, block.pattern[first:last], vertices)
 
 
-def start_block(program: Program, chart: SolidChart, arena: SolidArena) -> SolidBlock:
-    """One cell: the whole polytope."""
-    n, dim = chart.points.shape
+def start_block(program: Program, chart: SolidChart | SpaceChart, arena: SolidArena) -> SolidBlock:
+    """The cells of a domain: the whole polytope, or what the whole space is made of."""
+    n, width = chart.points.shape
     m = len(chart.facets)
+    if isinstance(chart, SpaceChart):
+        dim, cells, masks = width - 1, chart.cells, [chart.masks(c) for c in range(len(chart.cells))]
+    else:
+        words = -(-(m + 1) // 64)
+        dim, cells, masks = width, [(list(range(n)), list(range(m)))], [chart.masks(words)]
     steps = program.steps
-    widths = Widths(dim, -(-(m + 1) // 64), len(steps[0].bias) if steps else 0, 0, 0)
-    used = Used(n, n, 1, m)
+    widths = Widths(dim, width, masks[0].shape[1], len(steps[0].bias) if steps else 0, 0, 0)
+    corners, facets = [c for c, _ in cells], [f for _, f in cells]
+    used = Used(n, sum(map(len, corners)), len(cells), sum(map(len, facets)))
     arena.reserve(used.plus(1), Used(0, 0, 0, 0), Used(0, 0, 0, 0), widths)
     mesh = arena.mesh(widths)
-    mesh.start[:2], mesh.slot_start[:2] = (0, n), (0, m)
-    mesh.corner[:n] = np.arange(n)
-    mesh.mask[:n] = chart.masks(widths.mask)
-    mesh.facet[:m] = -1 - np.arange(m)
+    mesh.start[: used.cell + 1] = np.cumsum([0, *map(len, corners)])
+    mesh.slot_start[: used.cell + 1] = np.cumsum([0, *map(len, facets)])
+    mesh.corner[: used.corner] = np.concatenate(corners)
+    mesh.mask[: used.corner] = np.concatenate(masks)
+    mesh.facet[: used.slot] = -1 - np.concatenate(facets)
     mesh.ends[:n] = -1
     start_rows(mesh, chart, steps[0] if steps else None)
     mesh.off[:n, :, off.OFF2] = mesh.vertex[:n, None, bounds.S2]
     mesh.off[:n, :, off.OFFI] = mesh.vertex[:n, None, bounds.SI]
     mesh.off[:n, :, off.OFFX] = mesh.vertex[:n, None, bounds.DX]
     arena.index(used, widths)
-    return SolidBlock(arena, used, widths, np.empty((1, 0), np.uint64), np.empty(0, np.int32))
+    return SolidBlock(arena, used, widths, np.empty((used.cell, 0), np.uint64), np.empty(0, np.int32))

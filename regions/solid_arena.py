@@ -61,6 +61,7 @@ class Widths:
     """Entries per vertex, corner or cell of the arrays whose width changes."""
 
     dim: int
+    x: int
     mask: int
     z: int
     z_next: int
@@ -69,7 +70,7 @@ class Widths:
     def of(self, name: str) -> tuple[int, ...]:
         """Shape of an array after its first axis."""
         shapes: dict[str, tuple[int, ...]] = {
-            "mask": (self.mask,), "z": (self.z,), "z_next": (self.z_next,), "x": (self.dim,), "ends": (2,),
+            "mask": (self.mask,), "z": (self.z,), "z_next": (self.z_next,), "x": (self.x,), "ends": (2,),
             "off": (self.dim, off.OFF_COLUMNS), "vertex": (bounds.VERTEX_COLUMNS,),
             "positive": (self.words,), "negative": (self.words,), "pattern": (self.words,),
         }  # fmt: skip

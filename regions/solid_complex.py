@@ -125,21 +125,28 @@ class SolidComplex:
 
     def faces(self, k: int) -> Faces:
         """All faces of dimension k, 0 < k < d."""
-        return self._facets[0] if k == self.dim - 1 else self._listed(k, np.empty(0, np.int32))
+        return self._facets[0] if k == self.dim - 1 else self._listed(k, np.empty((2, 0), np.int32))[0]
+
+    def faces_of_cells(self, k: int) -> tuple[Faces, Ints, Ints]:
+        """All faces of dimension k, 0 < k < d; and pairs of a face and a cell that has it, as two arrays."""
+        faces, total = self._listed(k, np.empty((2, 0), np.int32))
+        pairs = np.empty((2, total), np.int32)
+        self._listed(k, pairs)
+        return faces, pairs[0].astype(np.int64), pairs[1].astype(np.int64)
 
     @cached_property
     def _facets(self) -> tuple[Faces, Index]:
-        of = np.empty(len(self.facet_labels), np.int32)
-        return self._listed(self.dim - 1, of), of
+        pairs = np.empty((2, len(self.facet_labels)), np.int32)
+        return self._listed(self.dim - 1, pairs)[0], pairs[0]
 
-    def _listed(self, k: int, of: Index) -> Faces:
-        """The faces of dimension k; `of` is filled with the face of each facet of each cell, if it has room."""
+    def _listed(self, k: int, pairs: Index) -> tuple[Faces, int]:
+        """The faces of dimension k, and the number of pairs with cells; these are filled in if there is room."""
         walk = self._walk()
         key = hashed(np.arange(len(self.x), dtype=np.uint64)[:, None], 0)
         found = np.empty((_FIRST_FACES, walk.on.shape[1]), np.uint64)
         table = _table(4 * self.n_cells + 256, walk.on.shape[1])
         state = np.zeros(3, np.int64)
-        while status := kernels.enter_faces(self.cells, self.dim, k, walk, key, found, table, of, state):
+        while status := kernels.enter_faces(self.cells, self.dim, k, walk, key, found, table, *pairs, state):
             if status == kernels.NEED_FOUND:
                 found = np.empty((2 * len(found), found.shape[1]), np.uint64)
             else:
@@ -150,14 +157,15 @@ class SolidComplex:
         vertices = np.empty(offsets[-1], np.int64)
         kernels.vertices_of_faces(self.cells, table.cell[:n], corners, offsets, vertices)
         outer = np.empty(n, np.bool_)
-        kernels.lie_outside(self._domain_facets, offsets, vertices, outer)
+        kernels.lie_outside(self.domain_facets, offsets, vertices, outer)
         if k == 2:
             link = np.empty((64 * corners.shape[1], 2), np.int64)
             kernels.go_round(self.cells, self.dim, walk, table.cell[:n], corners, offsets, vertices, link)
-        return Faces(k, table.cell[:n].copy(), table.last[:n].copy(), corners, offsets, vertices, ~outer)
+        faces = Faces(k, table.cell[:n].copy(), table.last[:n].copy(), corners, offsets, vertices, ~outer)
+        return faces, int(state[2])
 
     @cached_property
-    def _domain_facets(self) -> Words:
+    def domain_facets(self) -> Words:
         """(V, words) facets of the domain that each vertex lies on."""
         n = max(1, -int(self.facet_labels.min(initial=0)))
         held = np.zeros((len(self.x), -(-n // 64)), np.uint64)
@@ -172,7 +180,7 @@ class SolidComplex:
     @property
     def n_interior_vertices(self) -> int:
         """Number of vertices off the domain's boundary."""
-        return int(np.count_nonzero(~self._domain_facets.any(axis=1)))
+        return int(np.count_nonzero(~self.domain_facets.any(axis=1)))
 
     # Facets
 

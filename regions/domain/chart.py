@@ -49,6 +49,15 @@ class AffineChart:
         error: Floats = (self.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
         return origin + t @ basis.T, error
 
+    def homogeneous_image(self, points: Floats) -> tuple[Floats, Floats]:
+        """Inputs (x, w, w) of a homogeneous network at (u, w), (k, d + 1), and bounds of their rounding."""
+        u, w = points[:, :-1], points[:, -1:]
+        origin, basis = self.floats
+        size = np.abs(w) * np.abs(origin) + np.abs(u) @ np.abs(basis).T
+        error: Floats = (self.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
+        x = w * origin + u @ basis.T
+        return np.column_stack([x, w, w]), np.zeros(len(u)) if self.is_identity else error
+
     @cached_property
     def origin(self) -> Rational:
         """(n_0,)."""
@@ -114,6 +123,27 @@ class SolidChart:
         """The facets of each corner as bits, (k, words)."""
         k, m = self.incidence.shape
         return packed(np.concatenate([self.incidence, np.zeros((k, 64 * words - m), np.bool_)], axis=1))
+
+
+@dataclass(frozen=True)
+class SpaceChart:
+    """All of a slice as a complex of polytopes in homogeneous coordinates (u, w), w >= 0, and its map into input space."""
+
+    facets: list[tuple[Fraction, ...]]  # rows (a, c) with a.u + c w = 0; the first is w = 0
+    incidence: NDArray[np.bool_]  # (k, facets) whether a corner lies on a facet
+    cells: list[tuple[list[int], list[int]]]  # corners and facets of each
+    charts: list[AffineChart]  # one
+    points: Floats  # (k, d + 1) corners, exact
+    error: Floats  # (k,) zeros
+    inputs: Floats  # (k, n_0 + 2) inputs of the homogeneous network
+    inputs_error: Floats  # (k,) 2-norm of their rounding
+    stretch: float
+
+    def masks(self, cell: int) -> NDArray[np.uint64]:
+        """The facets of each corner of a cell as bits of one word, (corners, 1)."""
+        corners, facets = self.cells[cell]
+        own = self.incidence[np.ix_(corners, facets)]
+        return packed(np.concatenate([own, np.zeros((len(corners), 64 - len(facets)), np.bool_)], axis=1))
 
 
 @dataclass(frozen=True)

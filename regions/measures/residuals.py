@@ -56,6 +56,7 @@ def _solid_failures(g: SolidComplex) -> Iterator[str]:
     closed, heights = np.zeros((g.n_cells, d)), np.zeros(g.n_cells)
     room = np.zeros((2, g.n_cells))  # for rounding, in either sum
     pieces = np.zeros(g.n_cells)
+    error = np.maximum.reduceat(g.error[g.corners], g.cell_offsets[:-1])
     for first in range(0, len(facets), _CHUNK):
         own = slice(first, first + _CHUNK)
         simplices, owner = g.triangulated(d - 1, facets.cell[own], facets.corners[own])
@@ -69,8 +70,10 @@ def _solid_failures(g: SolidComplex) -> Iterator[str]:
             far = np.linalg.norm(ray, axis=1)
             height = np.sum(area[inside] * ray, axis=1)
             rounded = rounding[inside] * far * 2
+            sizes = np.column_stack([np.linalg.norm(rays[inside], axis=2), far])
+            grown = np.prod(sizes + 4 * error[c, None], axis=1) - np.prod(sizes, axis=1)
             outward = np.where(height < 0, -area[inside].T, area[inside].T).T
-            unsure = np.abs(height) <= rounded  # which way is outward
+            unsure = np.abs(height) <= (rounded + grown) * SLACK  # which way is outward
             np.add.at(closed, c, outward)
             np.add.at(heights, c, np.abs(height))
             np.add.at(room[0], c, rounding[inside] + np.where(unsure, 2 * np.linalg.norm(outward, axis=1), 0.0))
