@@ -186,8 +186,8 @@ def count_regions(
     ----------
     network : Network
     domain : Domain
-        One, of at most six dimensions; from three dimensions on a Box, or a Slice with one. For many curves add up what
-        `enumerate_regions` gives for their sequence.
+        One, of at most six dimensions; from three dimensions on a Box, a Polytope or a Slice. For many curves add up
+        what `enumerate_regions` gives for their sequence.
     max_regions, n_jobs, executor, progress
         As in `enumerate_regions`.
     full_output : bool
