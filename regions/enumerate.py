@@ -191,8 +191,7 @@ def count_regions(
     ----------
     network : Network
     domain : Domain
-        One, of at most six dimensions. For many curves add up what
-        `enumerate_regions` gives for their sequence.
+        One, of at most six dimensions. For many curves add up what `enumerate_regions` gives for their sequence.
     max_regions, n_jobs, executor, progress
         As in `enumerate_regions`.
     full_output : bool

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from linear_regions.bits import packed
 
-from .polygon import HalfPlane, Point
+from .faces import Plane, Point, incidence
 
 Floats = NDArray[np.float64]
 Rational = list[Fraction]
@@ -46,7 +46,8 @@ class AffineChart:
             return t.copy(), np.zeros(len(t))
         origin, basis = self.floats
         size = np.abs(origin) + np.abs(t) @ np.abs(basis).T
-        error: Floats = (self.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
+        with np.errstate(over="ignore"):
+            error: Floats = (self.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
         return origin + t @ basis.T, error
 
     def homogeneous_image(self, points: Floats) -> tuple[Floats, Floats]:
@@ -96,7 +97,7 @@ class PlaneChart:
     """A convex polygon in t and its map into input space."""
 
     corners: list[Point]  # counter-clockwise
-    facets: list[tuple[Fraction, ...]]  # rows (a_1, a_2, c) with a.t + c = 0 on the side from corner i to corner i + 1
+    facets: list[Plane]  # the side from corner i to corner i + 1
     charts: list[AffineChart]  # one
     points: Floats  # (k, 2) corners, rounded
     error: Floats  # (k,) of the rounding, Euclidean
@@ -109,8 +110,8 @@ class PlaneChart:
 class SolidChart:
     """A polytope in t and its map into input space."""
 
-    corners: list[Rational]
-    facets: list[tuple[Fraction, ...]]  # rows (a, c) with a.t + c = 0
+    corners: list[Point]
+    facets: list[Plane]
     incidence: NDArray[np.bool_]  # (k, facets) whether a corner lies on a facet
     charts: list[AffineChart]  # one
     points: Floats  # (k, d) corners, rounded
@@ -156,7 +157,7 @@ class LineChart:
     weight: Floats  # (k,) 1, or 0 for a direction
     label: NDArray[np.int32]  # (k,)
     charts: list[AffineChart]  # of the k - 1 intervals; equal neighbours are one object
-    facets: list[tuple[Fraction, ...]]  # rows (a, c) with a t + c = 0, by label; (0, 1) and (0, -1): the ends of a line
+    facets: list[Plane]  # by label; (0, 1) and (0, -1): the ends of a line
 
 
 def exact(values: Floats) -> Rational:
@@ -169,15 +170,22 @@ def identity_chart(d: int) -> AffineChart:
     return AffineChart((np.zeros(d), np.eye(d)))
 
 
-def polygon_chart(corners: list[Point], sides: list[HalfPlane], chart: AffineChart) -> PlaneChart:
-    """A polygon in t with the half-planes of its sides, mapped into input space."""
+def _rounded(corners: list[Point]) -> tuple[Floats, Floats]:
+    """Corners as floats, and bounds of their rounding."""
     points = np.array([[float(c) for c in corner] for corner in corners])
-    exactly = all(Fraction(float(c)) == c for corner in corners for c in corner)
-    error = np.zeros(len(points)) if exactly else 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
+    if all(Fraction(float(c)) == c for corner in corners for c in corner):
+        return points, np.zeros(len(points))
+    with np.errstate(over="ignore"):  # an infinite bound proves nothing
+        return points, 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
+
+
+def polygon_chart(corners: list[Point], facets: list[Plane], chart: AffineChart) -> PlaneChart:
+    """A polygon in t, given by its corners and the rows of its sides, counter-clockwise, mapped into input space."""
+    points, error = _rounded(corners)
     inputs, inputs_error = chart.image(points)
     return PlaneChart(
         corners=corners,
-        facets=[(a1, a2, -b) for a1, a2, b in sides],
+        facets=facets,
         charts=[chart],
         points=points,
         error=error,
@@ -187,17 +195,14 @@ def polygon_chart(corners: list[Point], sides: list[HalfPlane], chart: AffineCha
     )
 
 
-def solid_chart(corners: list[Rational], facets: list[tuple[Fraction, ...]], chart: AffineChart) -> SolidChart:
+def solid_chart(corners: list[Point], facets: list[Plane], chart: AffineChart) -> SolidChart:
     """A polytope in t, given by its corners and the rows of its facets, mapped into input space."""
-    points = np.array([[float(c) for c in corner] for corner in corners])
-    exactly = all(Fraction(float(c)) == c for corner in corners for c in corner)
-    error = np.zeros(len(points)) if exactly else 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
+    points, error = _rounded(corners)
     inputs, inputs_error = chart.image(points)
-    tight = [[not sum((a * t for a, t in zip(row, corner)), row[-1]) for row in facets] for corner in corners]
     return SolidChart(
         corners=corners,
         facets=facets,
-        incidence=np.array(tight),
+        incidence=incidence(corners, facets),
         charts=[chart],
         points=points,
         error=error,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise, product
+from functools import cached_property
+from itertools import product
 from math import prod
 from numbers import Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,8 @@ from .chart import (
     polygon_chart,
     solid_chart,
 )
-from .polygon import HalfPlane, Point, polygon
+from .faces import Plane, Point, counter_clockwise, volume_of
+from .polyhedron import polyhedron
 from .store import Domain
 
 Floats = NDArray[np.float64]
@@ -48,8 +50,53 @@ def _shown(array: Floats) -> str:
     return np.array2string(array, threshold=8, separator=", ", precision=6)
 
 
+class Body(Domain):
+    """A box or polytope: a set of inputs, so a slice of its own with x = t."""
+
+    if TYPE_CHECKING:  # a field of polytopes, which a property here would hide
+
+        @property
+        def corners_and_facets(self) -> tuple[list[Point], list[Plane]]:
+            """Exact corners and facets (a, c), which have a.t + c <= 0 inside.
+
+            In the plane they are counter-clockwise, and facet i is the side from corner i to corner i + 1.
+            """
+
+    @property
+    def corners(self) -> list[Point]:
+        """Exact corners: counter-clockwise in the plane, sorted in other dimensions."""
+        return self.corners_and_facets[0]
+
+    @property
+    def n_inputs(self) -> int:
+        """The dimension."""
+        return self.dim
+
+    @property
+    def origin(self) -> Floats:
+        """Zero."""
+        return np.zeros(self.dim)
+
+    @property
+    def basis(self) -> Floats:
+        """The identity."""
+        return np.eye(self.dim)
+
+    def plane_chart(self) -> PlaneChart:
+        """See `Domain`."""
+        if self.dim != 2:
+            return super().plane_chart()
+        return polygon_chart(*self.corners_and_facets, identity_chart(2))
+
+    def solid_chart(self) -> SolidChart:
+        """See `Domain`."""
+        if self.dim < 3:
+            return super().solid_chart()
+        return solid_chart(*self.corners_and_facets, identity_chart(self.dim))
+
+
 @dataclass(frozen=True, eq=False, init=False)
-class Box(Domain):
+class Box(Body):
     """The box lower <= x <= upper.
 
     Parameters
@@ -89,50 +136,22 @@ class Box(Domain):
         return len(self.lower)
 
     @property
-    def n_inputs(self) -> int:
-        """Number of coordinates: a box is its own slice."""
-        return self.dim
-
-    @property
     def volume(self) -> Fraction:
         """Product of the sides, exactly."""
         return prod((u - v for u, v in zip(exact(self.upper), exact(self.lower), strict=True)), start=Fraction(1))
 
     @property
-    def origin(self) -> Floats:
-        """Zero."""
-        return np.zeros(self.dim)
-
-    @property
-    def basis(self) -> Floats:
-        """The identity."""
-        return np.eye(self.dim)
-
-    @property
-    def corners(self) -> tuple[list[Point], list[HalfPlane]]:
-        """Corners of a two-dimensional box and the half-planes of its sides."""
-        (x0, y0), (x1, y1) = exact(self.lower), exact(self.upper)
-        one, zero = Fraction(1), Fraction(0)
-        sides = [(zero, -one, -y0), (one, zero, x1), (zero, one, y1), (-one, zero, -x0)]
-        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)], sides
-
-    def plane_chart(self) -> PlaneChart:
-        """See `Domain`."""
-        return polygon_chart(*self.corners, identity_chart(2)) if self.dim == 2 else super().plane_chart()
-
-    @property
-    def corners_and_facets(self) -> tuple[list[list[Fraction]], list[tuple[Fraction, ...]]]:
-        """Corners of a box, and rows (a, c) of its facets, a.t + c = 0; exact."""
+    def corners_and_facets(self) -> tuple[list[Point], list[Plane]]:
+        """See `Body`; but for the plane, facet 2 i is where t_i is least, and facet 2 i + 1 where it is greatest."""
         sides = list(zip(exact(self.lower), exact(self.upper), strict=True))
         facets = []
         for i, (low, high) in enumerate(sides):
-            for sign, end in ((1, low), (-1, high)):
+            for sign, end in ((-1, low), (1, high)):
                 facets.append((*(Fraction(sign * (i == k)) for k in range(self.dim)), -sign * end))
-        return [list(corner) for corner in product(*sides)], facets
-
-    def solid_chart(self) -> SolidChart:
-        """See `Domain`."""
-        return solid_chart(*self.corners_and_facets, identity_chart(self.dim))
+        corners = list(product(*sides))
+        if self.dim == 2:
+            return [corners[i] for i in (0, 2, 3, 1)], [facets[i] for i in (2, 1, 3, 0)]
+        return corners, facets
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
@@ -155,20 +174,27 @@ class Box(Domain):
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Polytope(Domain):
-    """The bounded set A x <= b; two-dimensional so far.
+class Polytope(Body):
+    """The bounded set A x <= b, of two or more dimensions.
 
-    Its corners are found in rational arithmetic; redundant and repeated inequalities are welcome.
+    Redundant and repeated inequalities are welcome.
 
     Parameters
     ----------
-    A : array_like, (m, 2)
+    A : array_like, (m, d)
+        Finite floats, taken exactly; d >= 2.
     b : array_like, (m,)
 
     Raises
     ------
     InvalidInput
-        If shapes do not fit, a number is not finite, or the set is empty, flat or unbounded.
+        If shapes do not fit, a number is not finite, the set is empty, flat or unbounded, or has too many corners.
+
+    Notes
+    -----
+    Corners are exact, by the double description method: the inequalities are taken one after the other, in an order
+    of their own. It is an error if there ever are more than 65,536 corners on the way. Forty random inequalities take
+    20 ms in four dimensions and 0.2 s in six, where `volume` may take ten seconds.
 
     Examples
     --------
@@ -176,53 +202,37 @@ class Polytope(Domain):
     >>> triangle = lr.Polytope([[-1, 0], [0, -1], [1, 1]], [0, 0, 1])
     >>> triangle.volume
     Fraction(1, 2)
+    >>> lr.Polytope([[-1, 0, 0], [0, -1, 0], [0, 0, -1], [1, 1, 1], [2, 2, 2]], [0, 0, 0, 1, 2])
+    Polytope(3-D, 5 inequalities, 4 facets)
     """
 
     A: Floats
     b: Floats
-    corners: tuple[list[Point], list[HalfPlane]]
-    """Corners, counter-clockwise, and the half-planes of the sides that start there; exact."""
+    corners_and_facets: tuple[list[Point], list[Plane]]
+    """See `Body`; from three dimensions on, facets are in the order of their inequalities, the first of equal ones."""
     kind: ClassVar[str] = "polytope"
 
     def __init__(self, A: object, b: object) -> None:
         matrix, bound = exact_array(A, "A"), vector(b, "b")
-        if matrix.ndim != 2 or matrix.shape[1] != 2:
-            raise invalid("A", "have shape (m, 2)", matrix.shape)
+        if matrix.ndim != 2 or matrix.shape[1] < 2:
+            rule = "have shape (m, d) with d >= 2 (an interval is a Box or a Segment)"
+            raise invalid("A", rule, matrix.shape)
         if len(bound) != len(matrix):
             raise invalid("b", f"have shape ({len(matrix)},), a number per row of A", bound.shape)
+        found = polyhedron([(*exact(row), -end) for row, end in zip(matrix, exact(bound), strict=True)])
         object.__setattr__(self, "A", read_only(matrix))
         object.__setattr__(self, "b", bound)
-        object.__setattr__(self, "corners", _polygon(matrix, bound))
+        object.__setattr__(self, "corners_and_facets", counter_clockwise(*found) if matrix.shape[1] == 2 else found)
 
     @property
     def dim(self) -> int:
-        """Two."""
-        return 2
+        """Number of coordinates."""
+        return int(self.A.shape[1])
 
-    @property
-    def n_inputs(self) -> int:
-        """Two: a polytope is its own slice."""
-        return 2
-
-    @property
+    @cached_property
     def volume(self) -> Fraction:
-        """The area, exactly."""
-        points = self.corners[0]
-        return sum((p[0] * q[1] - p[1] * q[0] for p, q in pairwise([*points, points[0]])), start=Fraction(0)) / 2
-
-    @property
-    def origin(self) -> Floats:
-        """Zero."""
-        return np.zeros(2)
-
-    @property
-    def basis(self) -> Floats:
-        """The identity."""
-        return np.eye(2)
-
-    def plane_chart(self) -> PlaneChart:
-        """See `Domain`."""
-        return polygon_chart(*self.corners, identity_chart(2))
+        """The exact volume; found at first use, which may take longer than the corners."""
+        return volume_of(*self.corners_and_facets)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Domain`."""
@@ -234,8 +244,8 @@ class Polytope(Domain):
         return cls(data["A"], data["b"])
 
     def __repr__(self) -> str:
-        """Show the number of sides."""
-        return f"Polytope({len(self.b)} inequalities, {len(self.corners[0])} sides)"
+        """Show the number of facets."""
+        return f"Polytope({self.dim}-D, {len(self.b)} inequalities, {len(self.corners_and_facets[1])} facets)"
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -356,7 +366,9 @@ class Slice(Domain):
 
     def plane_chart(self) -> PlaneChart:
         """See `Domain`."""
-        return polygon_chart(*self.domain.corners, self._chart) if self.dim == 2 else super().plane_chart()
+        if self.dim != 2:
+            return super().plane_chart()
+        return polygon_chart(*self.domain.corners_and_facets, self._chart)
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
@@ -366,7 +378,7 @@ class Slice(Domain):
 
     def solid_chart(self) -> SolidChart:
         """See `Domain`."""
-        if not isinstance(self.domain, Box):
+        if self.dim < 3:
             return super().solid_chart()
         return solid_chart(*self.domain.corners_and_facets, self._chart)
 
@@ -385,8 +397,3 @@ class Slice(Domain):
     def __repr__(self) -> str:
         """Show the dimensions and the domain of t."""
         return f"Slice({self.dim}-D in {self.n_inputs}-D, {self.domain!r})"
-
-
-def _polygon(matrix: Floats, bound: Floats) -> tuple[list[Point], list[HalfPlane]]:
-    rows = [(*exact(a), Fraction(float(c))) for a, c in zip(matrix, bound, strict=True)]
-    return polygon([(r[0], r[1], r[2]) for r in rows])

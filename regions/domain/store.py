@@ -83,7 +83,7 @@ class Domain(ABC):
 
     def solid_chart(self) -> SolidChart:
         """What the engine of three and more dimensions starts from."""
-        raise invalid("domain", "be a Box, or a Slice with a Box, of three dimensions or more", repr(self))
+        raise invalid("domain", "be a Box, a Polytope, or a Slice with one, of three dimensions or more", repr(self))
 
     def chart(self) -> LineChart | PlaneChart | SolidChart:
         """What the engine of this dimension starts from."""
