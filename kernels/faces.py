@@ -285,7 +285,7 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell: In
     for i in range(2, k + 1):
         factorial *= i
     for f in range(cell.shape[0]):
-        c = np.int64(cell[f])
+        c = int(cell[f])
         if f == 0 or cell[f] != cell[f - 1]:
             simple = open_cell(cells, c, d, walk)
             words = (cells.start[c + 1] - cells.start[c] + 63) >> 6
@@ -328,7 +328,7 @@ def triangulate(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell
     words = walk.face.shape[1]
     n = 0
     for f in range(cell.shape[0]):
-        c = np.int64(cell[f])
+        c = int(cell[f])
         if f == 0 or cell[f] != cell[f - 1]:
             simple = open_cell(cells, c, x.shape[1], walk)
         for w in range(words):
@@ -446,7 +446,8 @@ def enter_faces(cells: Cells, d: int, k: int, walk: Walk, key: Words, found: Wor
     """Enter the faces of dimension k of all cells in the table, each once.
 
     state: the next cell, the number of faces, that of faces of all cells so far. If `of` and `by` have room, they are
-    filled with the faces of these, cell by cell, and with the cells. Returns 0, NEED_FOUND or NEED_TABLE: enlarge it and call again.
+    filled with the faces of these, cell by cell, and with the cells. Returns 0, or NEED_FOUND or NEED_TABLE: enlarge it
+    and call again.
     """
     while state[0] < cells.start.shape[0] - 1:
         c = state[0]
@@ -461,7 +462,7 @@ def enter_faces(cells: Cells, d: int, k: int, walk: Walk, key: Words, found: Wor
             value = face_hash(cells, c, found, f, key)
             place = value & np.uint64(table.place.shape[0] - 1)
             while True:
-                g = np.int64(table.place[place])
+                g = int(table.place[place])
                 if g < 0:
                     g = n
                     table.place[place] = n
@@ -509,12 +510,14 @@ def vertices_of_faces(cells: Cells, cell: Index, face: Words, offset: Ints, vert
 
 
 @loop
-def go_round(cells: Cells, d: int, walk: Walk, cell: Index, face: Words, offset: Ints, vertex: Ints, link: Ints) -> None:
+def go_round(
+    cells: Cells, d: int, walk: Walk, cell: Index, face: Words, offset: Ints, vertex: Ints, link: Ints
+) -> None:
     """Write the vertices of polygons in the order of a way round each, from the first one; `link` (C, 2) is room."""
     simple = False
     words = walk.face.shape[1]
     for f in range(cell.shape[0]):
-        c = np.int64(cell[f])
+        c = int(cell[f])
         if f == 0 or cell[f] != cell[f - 1]:
             simple = open_cell(cells, c, d, walk)
         for w in range(words):

@@ -112,7 +112,9 @@ def make_vertex(mesh: Solid, cut: Cut, state: Ints, a: int, b: int, j: int, scra
     for c in range(mesh.x.shape[1]):
         length += (mesh.x[b, c] - mesh.x[a, c]) ** 2
         size += max(abs(mesh.x[a, c]), abs(mesh.x[b, c]))
-        mesh.x[v, c] = ca * mesh.x[a, c] + cb * mesh.x[b, c]
+        mesh.x[v, c] = mesh.x[a, c]
+        if mesh.x[b, c] != mesh.x[a, c]:  # else it stays what it is: on a side of the domain, exactly
+            mesh.x[v, c] = ca * mesh.x[a, c] + cb * mesh.x[b, c]
     new_bounds(mesh.vertex, mesh.off, v, a, b, square, fourth, np.sqrt(length), za, span, size)
     unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, mesh.vertex[v, ERR], scratch)
     if unproven > 0:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .domain import Polytope as Polytope
     from .domain import Segment as Segment
     from .domain import Slice as Slice
+    from .domain import Space as Space
     from .enumerate import RegionCount as RegionCount
     from .enumerate import count_regions as count_regions
     from .enumerate import enumerate_regions as enumerate_regions
@@ -55,6 +56,7 @@ _MODULE_OF = {
     "Regions": "complex",
     "Segment": "domain",
     "Slice": "domain",
+    "Space": "domain",
     "UnsupportedModule": "errors",
     "count_regions": "enumerate",
     "enumerate_regions": "enumerate",

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 
@@ -39,3 +40,10 @@ def hashed(words: Words, seed: int) -> Words:
         value *= np.uint64(0x94D049BB133111EB)
         value ^= value >> np.uint64(32)
     return value
+
+
+def flat_ranges(starts: Ints, lengths: Ints) -> Ints:
+    """Concatenation of starts[i] + arange(lengths[i])."""
+    ends = np.cumsum(lengths)
+    result: Ints = np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
+    return result

@@ -27,10 +27,13 @@ class Budget:
     reported : list of int
         The steps that count as layers.
     max_regions : int or None
+    parts : int
+        How often a region may be counted, since walls cut it into parts.
     """
 
-    def __init__(self, n_steps: int, reported: list[int], max_regions: int | None) -> None:
+    def __init__(self, n_steps: int, reported: list[int], max_regions: int | None, parts: int = 1) -> None:
         self.max_regions = max_regions
+        self.parts = parts
         self.stopped = False
         self._reported = reported
         self._cells = np.zeros(n_steps, np.int64)
@@ -56,9 +59,9 @@ class Budget:
                 self._check(step)
 
     def _check(self, step: int) -> None:
-        if self.max_regions is not None and self._cells[step] > self.max_regions:
+        if self.max_regions is not None and self._cells[step] > self.parts * self.max_regions:
             self.stopped = True
-            known = [int(self._cells[i]) for i in self._reported if self._cells[i]]
+            known = [-(-int(self._cells[i]) // self.parts) for i in self._reported if self._cells[i]]
             raise BudgetExceeded(
                 f"max_regions must be at least the number of regions, got {self.max_regions:,}: "
                 f"found so far after each layer that was reached: {known}",

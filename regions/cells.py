@@ -98,6 +98,19 @@ class Cells:
         return float("inf") if volume is None else float(volume)
 
     @property
+    def bounded(self) -> NDArray[np.bool_]:
+        """(N,) whether a cell is bounded; exact."""
+        return self.geometry.bounded
+
+    def recession_cone(self, cell: int) -> list[tuple[Fraction, ...]]:
+        """Exact directions that span the recession cone of a cell: none if it is bounded, its extreme rays else.
+
+        If the cone holds a whole line it has no extreme rays, and there may be more directions than necessary. They are
+        integers without a common divisor. Costs an exact evaluation of the cell's affine maps.
+        """
+        return exactly.recession_cone(self, self._cell(cell))
+
+    @property
     def centroids(self) -> Floats:
         """(N, d) centres of mass of the cells, in float64 without a bound; not finite for an unbounded cell."""
         return self.geometry.centroids
@@ -119,7 +132,7 @@ class Cells:
 
     @property
     def cell_vertices(self) -> Ints:
-        """Rows of `vertex_coordinates`, cell after cell: counter-clockwise in the plane, else in order of their number."""
+        """Rows of `vertex_coordinates`, cell after cell: counter-clockwise in the plane, else in ascending order."""
         return self.geometry.cell_vertices
 
     def vertices(self, cell: int) -> Floats:
@@ -141,8 +154,8 @@ class Cells:
 
         Notes
         -----
-        Each is the crossing of the hyperplanes of the facets that meet there. Costs an exact evaluation of the cell's affine maps:
-        milliseconds, more for deep networks.
+        Each is the crossing of the hyperplanes of the facets that meet there. Costs an exact evaluation of the
+        cell's affine maps: milliseconds, more for deep networks.
         """
         return exactly.exact_vertices(self, self._cell(cell))
 

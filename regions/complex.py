@@ -240,10 +240,10 @@ class Regions(Cells):
     def check(self, *, exact: bool = False) -> None:
         """Verify the invariants of a cell complex.
 
-        Volumes add up to the domain's; the alternating sum of the numbers of faces is 1; interior facets have two cells and outer ones one; patterns are
-        unique; the cells of a facet differ at its neuron, and in others only where those vanish on it; cells close up,
-        and polygons are convex; the map of every cell agrees with the network at its corners, so the output is continuous;
-        cells per layer do not decrease.
+        Volumes add up to the domain's; the alternating sum of the numbers of faces is 1; interior facets have two cells
+        and outer ones one; patterns are unique; the cells of a facet differ at its neuron, and in others only where
+        those vanish on it; cells close up, and polygons are convex; the map of every cell agrees with the network at
+        its corners, so the output is continuous; cells per layer do not decrease.
 
         Parameters
         ----------

@@ -86,7 +86,7 @@ class Moment:
                 "per_layer": regions.per_layer.tolist(),
                 "over_neurons_squared": len(regions) / neurons**2,
                 "boundary_length": float(regions.boundary_volume()),
-                "area": float(self.plane.volume),
+                "area": regions.domain_volume,
                 "smallest_area": float(regions.volumes[small]),
                 "smallest_area_error": float(regions.volume_errors[small]),
                 "largest_area": float(regions.volumes[large]),
@@ -277,7 +277,9 @@ def _draw_moment(axes: Axes, moment: Moment, digits: NDArray[np.int64]) -> None:
     axes.add_collection(
         PolyCollection(np.split(x[regions.cell_vertices], starts), facecolors=_cell_colors(digits), linewidths=0)
     )
-    axes.add_collection(LineCollection(list(x[regions.facets.vertices].reshape(-1, 2, 2)), colors="#20242c", linewidths=0.18))
+    axes.add_collection(
+        LineCollection(list(x[regions.facets.vertices].reshape(-1, 2, 2)), colors="#20242c", linewidths=0.18)
+    )
     for place, image in zip(moment.plane.coordinates(moment.case.images_012), moment.case.images_012, strict=True):
         _draw_image(axes, place, image)
     corners = x.min(axis=0), x.max(axis=0)

@@ -22,17 +22,20 @@ from .budget import Budget, Workers
 from .certificate import Certificate
 from .complex import Regions
 from .domain import Domain
-from .domain.chart import LOWER_END, PlaneChart
+from .domain.chart import LOWER_END, PlaneChart, SolidChart, SpaceChart
 from .errors import invalid
 from .geometry import LineComplex, PlaneComplex
 from .line import BUFFERS, Line, Stretch, start_stretch
 from .network import Network
 from .network.cast import as_list
+from .network.homogeneous import homogenized
 from .plane import Plane
 from .program import Program, compile_network
 from .settle import Settler, make_settlers
-from .solid import Count, Solids
+from .solid import Solids
 from .solid_complex import SolidComplex
+from .solid_parts import Count, put_together
+from .space_complex import SpaceComplex
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -93,8 +96,8 @@ def enumerate_regions(
     ----------
     network : Network
     domain : Domain, or sequence of Domain
-        Box, Polytope, Slice, Segment, Line or Polyline, of at most six dimensions. A sequence holds curves, which
-        are enumerated together: far faster for many short ones. They share one certificate, and coordinates may
+        Box, Polytope, Space, Slice, Segment, Line or Polyline, of at most six dimensions. A sequence holds curves,
+        which are enumerated together: far faster for many short ones. They share one certificate, and coordinates may
         differ within their error bounds from those of single calls.
     max_regions : int, optional
         Stop with an error once there are more, in all domains of a sequence together.
@@ -140,17 +143,20 @@ def enumerate_regions(
             return _lines(network, program, domains, max_regions)
         if domain.dim == 1:
             return _lines(network, program, domains, max_regions)[0]
-        settler, outcome = _outcome(program, domain, True, max_regions, n_jobs, executor, progress)
+        settler, outcome = _outcome(network, domain, True, max_regions, n_jobs, executor, progress)
     certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
     per_layer = outcome.per_step[_layers(program)]
     packed = program.joined_words(outcome.patterns)
-    return Regions(network, domain, program, (settler,), _geometry(outcome), packed, per_layer, certificate)
+    return Regions(network, domain, program, (settler,), _geometry(program, outcome), packed, per_layer, certificate)
 
 
-def _geometry(outcome: Outcome | Count) -> PlaneComplex | SolidComplex:
+def _geometry(program: Program, outcome: Outcome | Count) -> PlaneComplex | SolidComplex | SpaceComplex:
     if isinstance(outcome, Count):
         assert outcome.cells is not None
-        return SolidComplex.of(outcome.cells)
+        solid = SolidComplex.of(outcome.cells)
+        if outcome.whole is None:
+            return solid
+        return SpaceComplex.of(solid, outcome.whole, np.concatenate(outcome.patterns), program.bit_labels)
     return PlaneComplex(
         x=outcome.x,
         error=outcome.error,
@@ -223,7 +229,7 @@ def count_regions(
             regions = _lines(network, program, [domain], max_regions)[0]
             result = RegionCount(len(regions), regions.per_layer, regions.certificate)
         else:
-            _, outcome = _outcome(program, domain, False, max_regions, n_jobs, executor, progress)
+            _, outcome = _outcome(network, domain, False, max_regions, n_jobs, executor, progress)
             certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
             count = int(outcome.per_step[-1]) if program.steps else 1
             result = RegionCount(count, outcome.per_step[_layers(program)], certificate)
@@ -231,17 +237,26 @@ def count_regions(
 
 
 def _outcome(
-    program: Program, domain: Domain, keep: bool, max_regions: int | None, n_jobs: int, executor: Executor | None,
+    network: Network, domain: Domain, keep: bool, max_regions: int | None, n_jobs: int, executor: Executor | None,
     progress: bool,
 ) -> tuple[Settler, Outcome | Count]:  # fmt: skip
     """Run the engine of two dimensions or that of more; the cells are kept or counted."""
-    chart = domain.plane_chart() if domain.dim == 2 else domain.solid_chart()
+    program, chart = compile_network(network), domain.chart()
     (settler,) = make_settlers(program, chart)
-    budget = Budget(len(program.steps), _layers(program), max_regions)
+    steps = len(program.steps), _layers(program), max_regions
+    if isinstance(chart, SpaceChart):
+        budget = Budget(*steps, parts=len(chart.cells))  # all of them convex, so that each cuts a region once at most
+        with _workers(budget, n_jobs, executor, progress) as workers:
+            engine = Solids(compile_network(homogenized(network)), settler, keep=True, budget=budget)
+            outcome = put_together(program, engine.enumerate(chart, workers))
+        Budget(*steps).correct(outcome.per_step)
+        return settler, outcome
+    budget = Budget(*steps)
     with _workers(budget, n_jobs, executor, progress) as workers:
-        if isinstance(chart, PlaneChart):
-            return settler, Plane(program, settler, keep=keep, budget=budget).enumerate(chart, workers)
-        return settler, Solids(program, settler, keep=keep, budget=budget).enumerate(chart, workers)
+        if isinstance(chart, SolidChart):
+            return settler, Solids(program, settler, keep=keep, budget=budget).enumerate(chart, workers)
+        assert isinstance(chart, PlaneChart)
+        return settler, Plane(program, settler, keep=keep, budget=budget).enumerate(chart, workers)
 
 
 def _check(
@@ -251,7 +266,9 @@ def _check(
         raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
     for domain in domains:
         if not isinstance(domain, Domain):
-            raise invalid("domain", "be a Box, Polytope, Slice, Segment, Line or Polyline", type(domain).__name__)
+            raise invalid(
+                "domain", "be a Box, Polytope, Space, Slice, Segment, Line or Polyline", type(domain).__name__
+            )
         if domain.n_inputs != network.n_inputs:
             raise invalid("domain", f"lie in {network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
         if domain.dim > _LARGEST_DIMENSION or (domain.dim > 1 and len(domains) > 1):

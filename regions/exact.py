@@ -187,12 +187,10 @@ class ExactCells:
         row[self.d] -= step.threshold[k] * scale
         return tuple(row)
 
-    def vertex(
-        self, labels: tuple[int, ...], words: list[NDArray[np.uint64]], towards: Floats | None = None
-    ) -> Row:
+    def vertex(self, labels: tuple[int, ...], words: list[NDArray[np.uint64]], inside: Floats | None = None) -> Row:
         """Where rows of one cell cross in one point: (X_1, ..., X_d, W); W > 0, or W = 0 for an end at infinity.
 
-        Of two opposite ends it is the one whose coordinate has the sign that it has in `towards`, the largest there.
+        Of two opposite ends at infinity it is the one in that part of `space_chart` in whose middle `inside` is.
         """
         rows = [self.row(label, words) for label in labels]
         if self.d == 1:
@@ -207,12 +205,23 @@ class ExactCells:
                 raise AssertionError(f"a vertex must be the crossing of its facets, got rank {self.d + 1 - nullity}")
             point = tuple(int(kernel[i, 0]) for i in range(self.d + 1))
         turn = point[-1] < 0
-        if point[-1] == 0 and towards is not None:
-            i = int(np.abs(towards[: self.d]).argmax())
-            turn = point[i] * towards[i] < 0
+        if point[-1] == 0 and inside is not None:
+            turn = _is_opposite(point[:-1], inside.tolist())
         return tuple(-x for x in point) if turn else point
 
     def sign(self, label: int, at: Row, words: list[NDArray[np.uint64]]) -> int:
         """Sign of z - threshold of a hyperplane at a point given in homogeneous coordinates."""
         value = sum(r * x for r, x in zip(self.row(label, words), at, strict=True))
         return (value > 0) - (value < 0)
+
+
+def _is_opposite(direction: Row, inside: list[float]) -> bool:
+    """Whether a direction has to be turned to lie in the part of the space where one coordinate, +-1, is the largest.
+
+    Other coordinates of `inside` are floats, so that several may seem to be the one; then they have to agree.
+    """
+    largest = max(map(abs, direction))
+    sides = {(v < 0) != (x < 0) for v, x in zip(direction, inside, strict=False) if abs(v) == largest and abs(x) == 1}
+    if len(sides) != 1:
+        raise AssertionError("a cell must lie on one side of the origin")
+    return sides.pop()

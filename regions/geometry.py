@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .network.cast import lock, read_only
 from .solid_complex import SolidComplex
+from .space_complex import SpaceComplex
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -150,6 +151,11 @@ class PlaneComplex:
         """(N,) proven bounds of the errors of the areas."""
         return read_only(self._areas[1])
 
+    @property
+    def bounded(self) -> NDArray[np.bool_]:
+        """(N,) all true."""
+        return np.ones(self.n_cells, np.bool_)
+
     @cached_property
     def centroids(self) -> Floats:
         """(N, 2) centres of mass, from triangles about the first corner."""
@@ -233,6 +239,11 @@ class LineComplex:
         return self.cell_vertices
 
     @property
+    def bounded(self) -> NDArray[np.bool_]:
+        """(N,) whether both ends are finite."""
+        return np.isfinite(self.t[:-1]) & np.isfinite(self.t[1:])
+
+    @property
     def centroids(self) -> Floats:
         """(N, 1) middles; infinite where a cell is."""
         return ((self.t[:-1] + self.t[1:]) / 2)[:, None]
@@ -290,11 +301,4 @@ class LineComplex:
         return [(int(self.label[cell]),), (int(self.label[cell + 1]),)]
 
 
-Geometry = PlaneComplex | LineComplex | SolidComplex
-
-
-def flat_ranges(starts: Ints, lengths: Ints) -> Ints:
-    """Concatenation of starts[i] + arange(lengths[i])."""
-    ends = np.cumsum(lengths)
-    result: Ints = np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
-    return result
+Geometry = PlaneComplex | LineComplex | SolidComplex | SpaceComplex

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .bits import flat_ranges
 from .domain import Polyline
 from .errors import invalid
-from .geometry import PlaneComplex, flat_ranges
+from .geometry import PlaneComplex
 from .measures.location import points_in_slice
 from .network.cast import exact_array
 

@@ -127,6 +127,15 @@ class Program:
         """(steps + 1,) where each step's words of packed signs start when they stand side by side."""
         return list(accumulate((word_count(s.activation.n_hyperplanes) for s in self.steps), initial=0))
 
+    @cached_property
+    def bit_labels(self) -> Ints:
+        """(64 words,) the hyperplane label of each bit of the words of all steps side by side, -1 if it has none."""
+        labels = np.full(64 * self.word_offsets[-1], -1, np.int64)
+        for number, step in enumerate(self.steps):
+            first, m = 64 * self.word_offsets[number], step.activation.n_hyperplanes
+            labels[first : first + m] = step.label0 + np.arange(m)
+        return labels
+
     def word_count(self, number: int) -> int:
         """Words of packed signs of a step."""
         return self.word_offsets[number + 1] - self.word_offsets[number]

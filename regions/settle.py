@@ -83,6 +83,8 @@ def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
         point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
         ea, eb = rows[0].error, rows[1].error
         error = 2 * (_norm(rows[0].values) * eb + _norm(rows[1].values) * ea + ea * eb)
+    if d > 1 and abs(point[-1]) <= error:  # or else at infinity, where the one of two ends has to be chosen
+        return None
     if error and abs(point[-1]) <= error:
         return None
     return _Fuzzy(tuple(-x for x in point) if point[-1] < 0 else point, error)
@@ -145,11 +147,11 @@ class Settler:
         return type(self), (self.program, self.exact.chart, self.exact.facets)
 
     def signs(
-        self, at: Sequence[int], labels: Sequence[int], words: list[Words], towards: Floats | None = None
+        self, at: Sequence[int], labels: Sequence[int], words: list[Words], inside: Floats | None = None
     ) -> tuple[list[int], int]:
         """Signs of the rows `labels` at the vertex where the rows `at` vanish; and how many needed exact arithmetic.
 
-        A vertex at infinity lies `towards` a point, see `ExactCells.vertex`.
+        For a vertex at infinity a point of its cell is given, see `ExactCells.vertex`.
         """
         with self._lock:
             own = _Cell(self, words)
@@ -160,7 +162,7 @@ class Settler:
                 sign = None if point is None else self._sign(label, point, own)
                 if sign is None:
                     if exact_point is None:
-                        exact_point = self.exact.vertex(tuple(at), words, towards)
+                        exact_point = self.exact.vertex(tuple(at), words, inside)
                     sign = self.exact.sign(label, exact_point, words)
                     n_exact += 1
                 result.append(sign)

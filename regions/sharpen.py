@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import UNIT, Geometry, LineComplex, PlaneComplex, SolidComplex
-from .measures.exactly import exact_breakpoint, exact_place
+from .geometry import UNIT, Geometry, LineComplex, PlaneComplex
+from .measures.exactly import exact_breakpoint
+from .space_complex import SpaceComplex
 
 if TYPE_CHECKING:
     from .cells import Cells
 
 LIMIT = 2.0**-20  # of the size of the domain
+Floats = NDArray[np.float64]
+
 MOST = 4096  # at a few milliseconds each
 
 
@@ -29,33 +32,44 @@ def sharpened(regions: Cells) -> Geometry:
     Those whose error bound exceeds 2^-20 of the domain's extent, at most 4096 of them, the worst first.
     """
     g = regions.coarse
-    finite = g.vertex_coordinates[np.isfinite(g.vertex_coordinates).all(axis=1)]
-    extent = float(np.ptp(finite, axis=0).max()) if len(finite) else 0.0
-    worst = np.argsort(-g.error, kind="stable")[:MOST]
-    worst = np.sort(worst[g.error[worst] > LIMIT * extent])
+    if isinstance(g, LineComplex):
+        return _chain(regions, g)
+    cells = g.parts if isinstance(g, SpaceComplex) else g
+    error, x = cells.error.copy(), cells.x.copy()
+    worst = _worst(x, error)
     if not len(worst):
         return g
-    error = g.error.copy()
-    if isinstance(g, LineComplex):
-        t = g.t.copy()
-        for v in worst.tolist():
-            place = exact_breakpoint(regions, v, g)
-            if isinstance(place, Fraction):
-                near, error[v] = _rounded([place])
-                t[v] = near[0]
-        return replace(g, t=t, error=error)
-    x = g.x.copy()
-    for v, at in zip(worst.tolist(), _corners(g)[worst].tolist()):
-        cell = int(np.searchsorted(g.cell_offsets, at, side="right")) - 1
-        x[v], error[v] = _rounded(exact_place(regions, cell, at - int(g.cell_offsets[cell])))
-    return replace(g, x=x, error=error)
+    places = np.empty(len(x), np.int64)  # a corner at each vertex, in the flat arrays
+    places[cells.cell_vertices[::-1]] = np.arange(len(cells.cell_vertices))[::-1]
+    exact = regions.settlers[0].exact
+    for v in worst.tolist():
+        own = int(np.searchsorted(cells.cell_offsets, places[v], side="right")) - 1
+        labels = cells.corner_labels(own)[places[v] - int(cells.cell_offsets[own])]
+        cell = int(g.whole[own]) if isinstance(g, SpaceComplex) else own
+        *point, w = exact.vertex(labels, regions.words(cell))
+        if w:
+            x[v], error[v] = _rounded([Fraction(int(c), int(w)) for c in point])
+    placed = replace(cells, x=x, error=error)
+    return placed if isinstance(placed, PlaneComplex) or not isinstance(g, SpaceComplex) else replace(g, parts=placed)
 
 
-def _corners(g: PlaneComplex | SolidComplex) -> NDArray[np.int64]:
-    """(V,) position of a corner at each vertex in the flat arrays."""
-    corners = np.empty(len(g.x), np.int64)
-    corners[g.cell_vertices[::-1]] = np.arange(len(g.cell_vertices))[::-1]
-    return corners
+def _chain(regions: Cells, g: LineComplex) -> LineComplex:
+    worst = _worst(g.vertex_coordinates, g.error)
+    t, error = g.t.copy(), g.error.copy()
+    for v in worst.tolist():
+        place = exact_breakpoint(regions, v, g)
+        if isinstance(place, Fraction):
+            near, error[v] = _rounded([place])
+            t[v] = near[0]
+    return replace(g, t=t, error=error) if len(worst) else g
+
+
+def _worst(x: Floats, error: Floats) -> NDArray[np.int64]:
+    """Vertices with large errors."""
+    finite = np.isfinite(x).all(axis=1)
+    extent = float(np.ptp(x[finite], axis=0).max()) if finite.any() else 0.0
+    worst = np.argsort(-np.where(finite | np.isnan(x).any(axis=1), error, 0.0), kind="stable")[:MOST]
+    return np.sort(worst[error[worst] > LIMIT * extent])
 
 
 def _rounded(point: list[Fraction]) -> tuple[NDArray[np.float64], float]:

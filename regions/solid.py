@@ -21,7 +21,7 @@ from .pool import Pool
 from .program import Program
 from .settle import Settler
 from .solid_arena import SolidArena, Used, Widths, one_word_more
-from .solid_parts import Finished, finished, joined, vertices_of
+from .solid_parts import Count, finished, joined, vertices_of
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -46,29 +46,6 @@ class SolidBlock:
     widths: Widths
     pattern: Words  # (cells, words of all finished steps)
     source: Index  # the vertices of the block that it is a part of, as it began; empty for all of a domain
-
-
-@dataclass
-class Count:
-    """What a block came to."""
-
-    per_step: Ints
-    signs: int = 0
-    double_signs: int = 0
-    exact_signs: int = 0
-    cells: Finished | None = None  # if they were asked for
-
-    @property
-    def patterns(self) -> list[Words]:
-        """Packed signs of runs of cells, one after the other."""
-        return [] if self.cells is None else self.cells.patterns
-
-    def add(self, other: Count) -> None:
-        """Add what a part came to."""
-        self.per_step += other.per_step
-        self.signs += other.signs
-        self.double_signs += other.double_signs
-        self.exact_signs += other.exact_signs
 
 
 class Solids:
@@ -184,7 +161,8 @@ class Solids:
             at = facets_at(mesh, int(cell[v]), mesh.mask[place[v]])
             words = self.program.words(block.pattern[cell[v]])
             labels = (cut.label0 + open_k[first:last]).tolist()
-            signs[first:last], n_exact = self.settler.signs(at, labels, words, mesh.x[v])
+            inside = middle(mesh, mesh.corner[mesh.start[cell[v]] : mesh.start[cell[v] + 1]])
+            signs[first:last], n_exact = self.settler.signs(at, labels, words, inside)
             total.exact_signs += n_exact
         total.double_signs += len(open_v)
         return signs
@@ -239,8 +217,8 @@ class Solids:
         shared = stack.mask[own][ends[0]] & stack.mask[own][ends[1]]
         at = (*facets_at(stack, top, shared), cut.label0 + int(state[kernels.ASKED_PLANE]))
         planes = scratch.asked[: state[kernels.N_ASKED]].tolist()
-        between = mesh.x[state[kernels.ASKED_A]] + mesh.x[state[kernels.ASKED_B]]
-        signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words, between)
+        inside = middle(mesh, stack.corner[own])
+        signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words, inside)
         enter_answers(scratch, planes, signs)
         state[kernels.ANSWERED] = 1
         total.signs += len(planes)
@@ -297,6 +275,11 @@ def facets_at(cells: kernels.Solid | kernels.Stack, cell: int, mask: Words) -> t
     """Labels of the facets of a cell whose slots are in a mask."""
     slots = np.flatnonzero(unpacked(mask, 64 * len(mask)))
     return tuple(cells.facet[cells.slot_start[cell] + slots].tolist())
+
+
+def middle(mesh: kernels.Solid, corners: Index) -> Floats:
+    """The mean of some vertices; coordinates that are +-1 in all of them are so there, exactly."""
+    return np.asarray(mesh.x[corners].sum(axis=0) / len(corners))
 
 
 def part_ranges(block: SolidBlock) -> list[tuple[int, int]]:

@@ -99,7 +99,7 @@ class SolidComplex:
     @property
     def dim(self) -> int:
         """Dimension of the cells."""
-        return self.x.shape[1]
+        return int(self.x.shape[1])
 
     @property
     def n_cells(self) -> int:
@@ -146,7 +146,9 @@ class SolidComplex:
         found = np.empty((_FIRST_FACES, walk.on.shape[1]), np.uint64)
         table = _table(4 * self.n_cells + 256, walk.on.shape[1])
         state = np.zeros(3, np.int64)
-        while status := kernels.enter_faces(self.cells, self.dim, k, walk, key, found, table, *pairs, state):
+        while status := kernels.enter_faces(
+            self.cells, self.dim, k, walk, key, found, table, pairs[0], pairs[1], state
+        ):
             if status == kernels.NEED_FOUND:
                 found = np.empty((2 * len(found), found.shape[1]), np.uint64)
             else:
@@ -216,7 +218,9 @@ class SolidComplex:
     def facet_cells(self) -> Ints:
         """(F, 2) the cells on both sides, -1 outside the domain."""
         facets = self._facets[0]
-        return read_only(np.column_stack([facets.cell, np.where(facets.last == facets.cell, -1, facets.last)]).astype(np.int64))
+        return read_only(
+            np.column_stack([facets.cell, np.where(facets.last == facets.cell, -1, facets.last)]).astype(np.int64)
+        )
 
     @cached_property
     def _facet_sizes(self) -> Floats:
@@ -264,6 +268,11 @@ class SolidComplex:
     def volume_errors(self) -> Floats:
         """(N,) proven bounds of the errors of the volumes."""
         return self._sizes[0][:, 1]
+
+    @property
+    def bounded(self) -> Flags:
+        """(N,) all true."""
+        return np.ones(self.n_cells, np.bool_)
 
     @property
     def centroids(self) -> Floats:
@@ -320,7 +329,7 @@ def _table(room: int, words: int) -> kernels.Table:
 def _larger_table(table: kernels.Table, n: int) -> kernels.Table:
     """Twice the room, and the same n faces."""
     larger = _table(2 * len(table.hash), table.face.shape[1])
-    for old, new in zip(table[:-1], larger[:-1], strict=True):
-        new[:n] = old[:n]
+    for name in ("hash", "cell", "last", "face"):
+        getattr(larger, name)[:n] = getattr(table, name)[:n]
     kernels.fill_places(larger, n)
     return larger

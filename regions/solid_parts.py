@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from linear_regions.kernels import finished as kernels
 from linear_regions.kernels.bounds import DX
 from linear_regions.kernels.solid import Solid
 
+from .program import Program
 from .solid_arena import Used
 
 Floats = NDArray[np.float64]
@@ -88,3 +89,40 @@ def joined(block: Vertices, sources: list[Index], parts: list[Finished]) -> Fini
 def _offsets(runs: list[Ints]) -> Ints:
     """Offsets of runs, one after the other."""
     return np.concatenate([[0], np.cumsum(np.concatenate([np.diff(run) for run in runs]))])
+
+
+@dataclass
+class Count:
+    """What a block came to."""
+
+    per_step: Ints
+    signs: int = 0
+    double_signs: int = 0
+    exact_signs: int = 0
+    cells: Finished | None = None  # if they were asked for
+    whole: Ints | None = None  # the region that each cell is a part of, if walls have cut regions into parts
+
+    @property
+    def patterns(self) -> list[Words]:
+        """Packed signs of runs of cells, one after the other."""
+        return [] if self.cells is None else self.cells.patterns
+
+    def add(self, other: Count) -> None:
+        """Add what a part came to."""
+        self.per_step += other.per_step
+        self.signs += other.signs
+        self.double_signs += other.double_signs
+        self.exact_signs += other.exact_signs
+
+
+def put_together(program: Program, count: Count) -> Count:
+    """Count cells with one pattern as one region, in the order of the first of each."""
+    run = np.concatenate(count.patterns)
+    run = np.column_stack([run, np.zeros(len(run), np.uint64)])  # rows of no entries cannot be sorted
+    per_step = np.empty_like(count.per_step)
+    for number, end in enumerate(program.word_offsets[1:]):
+        per_step[number] = len(np.unique(run[:, [*range(end), -1]], axis=0))
+    _, first, whole = np.unique(run, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))
+    cells = replace(count.cells, patterns=[run[np.sort(first), :-1]]) if count.cells else None
+    return replace(count, per_step=per_step, cells=cells, whole=order[whole.ravel()])

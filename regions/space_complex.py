@@ -15,12 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .bits import flat_ranges
 from .network.cast import read_only
 from .solid_complex import SolidComplex
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
 
 _UNIT = 2.0**-53
 
@@ -46,19 +48,25 @@ class SpaceComplex:
         Of the parts' vertices at infinity; others have zeros.
     whole : (parts,) ndarray of int64
         The cell of each part.
+    patterns : (N, words) ndarray of uint64
+        Packed signs of each cell, those of all steps side by side.
+    bit_labels : (64 words,) ndarray of int64
+        The hyperplane of each bit, in their order; -1 where there is none.
     """
 
     parts: SolidComplex
     directions: Floats
     whole: Ints
+    patterns: Words
+    bit_labels: Ints
 
     def __post_init__(self) -> None:
         """Lock the arrays."""
-        read_only(self.directions)
-        read_only(self.whole)
+        for array in (self.directions, self.whole, self.patterns, self.bit_labels):
+            read_only(array)
 
     @classmethod
-    def of(cls, homogeneous: SolidComplex, whole: Ints) -> SpaceComplex:
+    def of(cls, homogeneous: SolidComplex, whole: Ints, patterns: Words, bit_labels: Ints) -> SpaceComplex:
         """Cells from parts in homogeneous coordinates (u, w), with the cell of each part."""
         u, w = homogeneous.x[:, :-1], homogeneous.x[:, -1:]
         at_infinity = homogeneous.domain_facets[:, 0] & np.uint64(1) != 0
@@ -70,7 +78,7 @@ class SpaceComplex:
             error = np.where(at_infinity | (apart <= 0) | np.isnan(error), np.inf, error)
         c = homogeneous
         parts = SolidComplex(x, error, c.cell_offsets, c.corners, c.masks, c.cell_facet_offsets, c.facet_labels)
-        return cls(parts, np.where(at_infinity[:, None], u, 0.0), whole)
+        return cls(parts, np.where(at_infinity[:, None], u, 0.0), whole, patterns, bit_labels)
 
     @property
     def dim(self) -> int:
@@ -137,7 +145,7 @@ class SpaceComplex:
         return star, [(faces[k], np.flatnonzero(faces[k] >= 0)) for k in range(d)]
 
     def _pairs(self, k: int) -> tuple[Ints, Ints, Flags]:
-        """Pairs of a part of a face of dimension k and a part of a cell, and which of the former are not at infinity."""
+        """Pairs of a part of a face of dimension k and a part of a cell; which of the former are not at infinity."""
         parts = self.parts
         if k == 0:
             owner = np.repeat(np.arange(parts.n_cells), np.diff(parts.cell_offsets))
@@ -167,7 +175,8 @@ class SpaceComplex:
         """(V,) the parts' vertices that are vertices of the complex."""
         star, parts = self._faces
         face, own = parts[0]
-        return own[star.dim[face[own]] == 0]
+        result: Ints = own[star.dim[face[own]] == 0]
+        return result
 
     @property
     def vertex_coordinates(self) -> Floats:
@@ -186,7 +195,7 @@ class SpaceComplex:
         group = parts[0][0][self._vertices]
         size = np.diff(star.offsets)[group]
         vertex = np.repeat(np.arange(len(group)), size)
-        cell = star.cells[_ranges(star.offsets[group], size)]
+        cell = star.cells[flat_ranges(star.offsets[group], size)]
         order = np.lexsort([vertex, cell])
         return cell[order], vertex[order]
 
@@ -223,11 +232,13 @@ class SpaceComplex:
 
     @cached_property
     def label(self) -> NDArray[np.int32]:
-        """(F,) hyperplane of each facet."""
-        own, facet = self._facet_parts
-        label = np.empty(len(self._facets), np.int32)
-        label[facet[::-1]] = self.parts.label[own[::-1]]
-        return read_only(label)
+        """(F,) hyperplane of each facet: the first that tells its cells apart. Parts may lie in walls and have another."""
+        first, second = self.patterns[self.facet_cells].swapaxes(0, 1)
+        apart = first ^ second
+        word = (apart != 0).argmax(axis=1) if apart.shape[1] else np.zeros(0, np.int64)
+        bits = apart[np.arange(len(word)), word]
+        place = np.bitwise_count((bits & (~bits + np.uint64(1))) - np.uint64(1))
+        return read_only(self.bit_labels[64 * word + place].astype(np.int32))
 
     @property
     def interior(self) -> Flags:
@@ -271,7 +282,7 @@ class SpaceComplex:
         """Offsets and vertices of the facets: the vertices that both cells have."""
         cells = self.facet_cells
         sizes = np.diff(self.cell_offsets)[cells[:, 0]]
-        vertex = self.cell_vertices[_ranges(self.cell_offsets[cells[:, 0]], sizes)]
+        vertex = self.cell_vertices[flat_ranges(self.cell_offsets[cells[:, 0]], sizes)]
         facet = np.repeat(np.arange(len(cells)), sizes)
         owners = np.repeat(np.arange(self.n_cells), np.diff(self.cell_offsets))
         n = len(self._vertices) + 1
@@ -338,10 +349,3 @@ class SpaceComplex:
             places |= dict(zip(own.tolist(), self.parts.corner_labels(part), strict=True))
         vertices = self.cell_vertices[self.cell_offsets[cell] : self.cell_offsets[cell + 1]]
         return [places[v] for v in self._vertices[vertices].tolist()]
-
-
-def _ranges(starts: Ints, sizes: Ints) -> Ints:
-    """Concatenation of starts[i] + arange(sizes[i])."""
-    ends = np.cumsum(sizes)
-    result: Ints = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
-    return result

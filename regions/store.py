@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from .certificate import Certificate
 from .complex import Regions
 from .domain import domain_from_dict
-from .domain.chart import LineChart, PlaneChart, SolidChart
+from .domain.chart import LineChart, PlaneChart, SolidChart, SpaceChart
 from .errors import InvalidInput, invalid
 from .geometry import Geometry, LineComplex, PlaneComplex
-from .solid_complex import SolidComplex
 from .network.files import network_arrays, network_from_arrays, npz_path, read_arrays, write_arrays
-from .program import compile_network
+from .program import Program, compile_network
 from .settle import make_settlers
+from .solid_complex import SolidComplex
+from .space_complex import SpaceComplex
 
 FORMAT_KEY = "linear_regions_result"
 FORMAT_VERSION = 1
@@ -50,6 +51,9 @@ _SOLID: _Fields = {
 }
 
 
+_SPACE: _Fields = {**_SOLID, "directions": (np.float64, 2), "whole": (np.int64, 1)}
+
+
 def save_regions(regions: Regions, path: str | PathLike[str]) -> None:
     """Write what `load_regions` reads; see `Regions.save`."""
     c = regions.certificate
@@ -60,9 +64,17 @@ def save_regions(regions: Regions, path: str | PathLike[str]) -> None:
     }
     arrays |= {f"network_{key}": value for key, value in network_arrays(regions.network).items()}
     arrays |= {f"domain_{key}": np.asarray(value) for key, value in regions.domain.to_dict().items()}
-    arrays |= {f"cells_{name}": getattr(regions.geometry, name) for name in _FLAT.get(regions.dim, _SOLID)}
+    arrays |= {f"cells_{name}": value for name, value in _stored(regions.geometry).items()}
     arrays |= {f"pattern{i}": packed for i, packed in enumerate(regions.packed_patterns)}
     write_arrays(npz_path(path), arrays)
+
+
+def _stored(geometry: Geometry) -> Arrays:
+    """The arrays that make up a complex."""
+    if isinstance(geometry, SpaceComplex):
+        return {**_stored(geometry.parts), "directions": geometry.directions, "whole": geometry.whole}
+    names = _SOLID if isinstance(geometry, SolidComplex) else _FLAT[geometry.dim]
+    return {name: getattr(geometry, name) for name in names}
 
 
 def load_regions(path: str | PathLike[str]) -> Regions:
@@ -118,11 +130,11 @@ def _build(arrays: Arrays) -> Regions:
         raise invalid("domain", f"lie in {network.n_inputs} dimensions, as the inputs do", repr(domain))
     program = compile_network(network)
     chart = domain.chart()
-    geometry = _geometry(arrays, domain.dim, program.n_hyperplanes, chart)
-    patterns = tuple(
-        _array(arrays, f"pattern{i}", np.uint64, 2, (geometry.n_cells, program.word_count(i)))
-        for i in range(len(program.steps))
-    )
+    patterns = tuple(_array(arrays, f"pattern{i}", np.uint64, 2) for i in range(len(program.steps)))
+    geometry = _geometry(arrays, domain.dim, program, chart, patterns)
+    for i, words in enumerate(patterns):
+        if words.shape != (expected := (geometry.n_cells, program.word_count(i))):
+            raise invalid(f"pattern{i}", f"hold uint64 of shape {expected}", words.shape)
     per_layer = _array(arrays, "per_layer", np.int64, 1, (len(network.activations),))
     figures = _array(arrays, "certificate", np.int64, 1, (3,)).tolist()
     if min(figures) < 0:
@@ -142,8 +154,13 @@ def _array(arrays: Arrays, key: str, dtype: type, ndim: int, shape: tuple[int, .
     return np.ascontiguousarray(value) if ndim else value
 
 
-def _geometry(arrays: Arrays, dim: int, n_labels: int, chart: LineChart | PlaneChart | SolidChart) -> Geometry:
-    own = {name: _array(arrays, f"cells_{name}", *kind) for name, kind in _FLAT.get(dim, _SOLID).items()}
+def _geometry(
+    arrays: Arrays, dim: int, program: Program, chart: LineChart | PlaneChart | SolidChart | SpaceChart,
+    patterns: tuple[NDArray[np.uint64], ...],
+) -> Geometry:  # fmt: skip
+    n_labels = program.n_hyperplanes
+    fields = _SPACE if isinstance(chart, SpaceChart) else _FLAT.get(dim, _SOLID)
+    own = {name: _array(arrays, f"cells_{name}", *kind) for name, kind in fields.items()}
     if not (own["error"] >= 0).all():
         raise invalid("cells_error", "hold numbers from 0 up", own["error"])
     if dim == 1:
@@ -153,7 +170,23 @@ def _geometry(arrays: Arrays, dim: int, n_labels: int, chart: LineChart | PlaneC
         _indices(own, "label", -2, n_labels)
         _indices(own, "piece", 0, len(chart.charts))
         return LineComplex(**own)
+    if isinstance(chart, SpaceChart):
+        directions, whole = own.pop("directions"), own.pop("whole")
+        parts = _solid(own, dim, n_labels, len(chart.facets))
+        _same_length({"x": parts.x, "directions": directions}, "x", "directions")
+        n = int(whole.max(initial=-1)) + 1
+        if len(whole) != parts.n_cells or whole.min() < 0 or len(np.unique(whole)) != n:
+            raise invalid("cells_whole", f"hold the cell of each of {parts.n_cells} parts", f"{len(whole)} numbers")
+        far = directions.any(axis=1) if directions.shape == parts.x.shape else np.zeros(0)
+        if not np.array_equal(far, ~np.isfinite(parts.x).all(axis=1)):
+            raise invalid("cells_directions", "be those of the vertices at infinity", "others")
+        if any(words.shape != (n, program.word_count(i)) for i, words in enumerate(patterns)):
+            raise invalid("patterns", f"be those of {n} cells", [words.shape for words in patterns])
+        side_by_side = np.concatenate([np.zeros((n, 0), np.uint64), *patterns], axis=1)
+        return SpaceComplex(parts, directions, whole, side_by_side, program.bit_labels)
     if dim > 2:
+        if not np.isfinite(own["x"]).all():
+            raise invalid("cells_x", "be finite", "other numbers")
         return _solid(own, dim, n_labels, len(chart.facets))
     _same_length(own, "x", "error")
     _same_length(own, "ends", "label")
@@ -172,8 +205,8 @@ def _solid(own: Arrays, dim: int, n_labels: int, n_facets: int) -> SolidComplex:
     _same_length(own, "x", "error")
     _same_length(own, "corners", "masks")
     _same_length(own, "cell_offsets", "cell_facet_offsets")
-    if own["x"].shape[1:] != (dim,) or not np.isfinite(own["x"]).all():
-        raise invalid("cells_x", f"hold finite points of {dim} coordinates", f"shape {own['x'].shape}")
+    if own["x"].shape[1:] != (dim,):
+        raise invalid("cells_x", f"hold points of {dim} coordinates", f"shape {own['x'].shape}")
     for name, values in (("cell_offsets", own["corners"]), ("cell_facet_offsets", own["facet_labels"])):
         offsets = own[name]
         if len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) <= dim).any():

@@ -63,19 +63,25 @@ def random_solid(seed: int) -> Solid:
     return Solid(layers, lower.tolist(), upper.tolist(), origin.tolist(), basis.tolist())
 
 
+def counts(own: lr.Regions | Complex, twin: Complex) -> tuple[list[int], list[tuple[int, ...]]]:
+    """Cells after each layer of units with breakpoints, and all patterns, of engine or twin."""
+    if isinstance(own, Complex):
+        return list(twin.per_layer), sorted(cell.pattern for cell in twin.cells)
+    kinked = [activation.n_hyperplanes > 0 for activation in own.network.activations]
+    return own.per_layer[kinked].tolist(), sorted(map(tuple, own.patterns.tolist()))
+
+
 def differences(solid: Solid) -> list[str]:
-    """What engine and twin disagree about: counts, patterns, faces of all dimensions, and what lies beyond its bound."""
+    """What engine and twin disagree about: counts, patterns, faces of all dimensions, numbers beyond their bounds."""
     twin, r = solid.twin(), lr.enumerate_regions(to_network(solid.layers), solid.domain)
     r.check()
-    kinked = [activation.n_hyperplanes > 0 for activation in r.network.activations]
     cells = {cell.pattern: cell for cell in twin.cells}
     patterns = [tuple(pattern) for pattern in r.patterns.tolist()]
     counted = lr.count_regions(r.network, solid.domain, full_output=True)
     pairs = {
-        "per layer": (r.per_layer[kinked].tolist(), list(twin.per_layer)),
+        "cells": (counts(r, twin), counts(twin, twin)),
         "counted": (counted.per_layer.tolist(), r.per_layer.tolist()),
         "faces": (r.f_vector, twin.f_vector),
-        "patterns": (sorted(patterns), sorted(cells)),
         "vertices inside": (r.boundary_volume(r.dim), twin.boundary_volume(r.dim)),
         "facets inside": (len(r.facets.neuron), sum(map(twin.is_inner, twin.faces[r.dim - 1]))),
         "certified": (r.certificate.certified and r.certificate == counted.certificate, True),
@@ -90,7 +96,9 @@ def differences(solid: Solid) -> list[str]:
     for own, pattern in enumerate(patterns):
         volume, error = Fraction(float(r.volumes[own])), Fraction(float(r.volume_errors[own]))
         if abs(volume - cells[pattern].volume) > error:
-            found.append(f"volume of {pattern} {float(volume)}, twin {float(cells[pattern].volume)}, bound {float(error)}")
+            found.append(
+                f"volume of {pattern} {float(volume)}, twin {float(cells[pattern].volume)}, bound {float(error)}"
+            )
     if len(r) <= 30 and r.exact_volumes() != [cells[pattern].volume for pattern in patterns]:
         found.append("exact volumes")
     return found

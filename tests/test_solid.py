@@ -5,23 +5,22 @@ from __future__ import annotations
 import math
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import linear_regions as lr
 from convert import to_network
-from families import FAMILIES, Plan
 from known_nets import arrangement, he_net, relu_net, torch_net
 from linear_regions.budget import Budget
 from linear_regions.kernels import bounds
-from linear_regions.measures.patterns import piece_table
 from linear_regions.program import Program, compile_network
 from linear_regions.settle import Settler, make_settlers
-from linear_regions.solid import Count, SolidArena, SolidBlock, Solids, start_block
+from linear_regions.solid import SolidBlock, Solids, start_block
+from linear_regions.solid_arena import SolidArena
+from linear_regions.solid_parts import Count
 from naive import Layer
-from naive_polytopes import Complex, enumerate_polytope
+from solids import Solid, cube, random_solid, solid_report
 
 
 def refined(solid: Solid) -> tuple[Program, Settler, SolidBlock, Count]:
@@ -29,7 +28,7 @@ def refined(solid: Solid) -> tuple[Program, Settler, SolidBlock, Count]:
     program = compile_network(to_network(solid.layers))
     chart = solid.domain.solid_chart()
     (settler,) = make_settlers(program, chart)
-    engine = Solids(program, settler, Budget(len(program.steps), [], None))
+    engine = Solids(program, settler, keep=True, budget=Budget(len(program.steps), [], None))
     block = start_block(program, chart, SolidArena())
     count = Count(np.zeros(len(program.steps), np.int64))
     with np.errstate(all="ignore"):
@@ -119,7 +118,7 @@ def test_kernel_rows_and_vertices_of_polytopes_lie_within_their_bounds(case: lis
     program = compile_network(to_network(case))
     chart = cube(d).solid_chart()
     (settler,) = make_settlers(program, chart)
-    engine = Solids(program, settler, Budget(len(program.steps), [], None))
+    engine = Solids(program, settler, keep=True, budget=Budget(len(program.steps), [], None))
     block = start_block(program, chart, SolidArena())
     count = Count(np.zeros(len(program.steps), np.int64))
     for number in range(len(program.steps)):
@@ -145,9 +144,6 @@ def test_kernel_rows_and_vertices_of_polytopes_lie_within_their_bounds(case: lis
 
 
 def test_what_is_not_there_yet_is_said() -> None:
-    network = to_network(he_net(3, 4))
-    with pytest.raises(lr.InvalidInput, match="domain must have at most 2 dimensions"):
-        lr.enumerate_regions(network, cube(3))
     with pytest.raises(lr.InvalidInput, match="domain must have at most 6 dimensions"):
         lr.count_regions(to_network(he_net(7, 4)), cube(7))
     with pytest.raises(lr.BudgetExceeded):

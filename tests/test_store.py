@@ -17,12 +17,22 @@ SQUARE = lr.Box([-1, -1], [1, 1])
 
 @pytest.mark.parametrize(
     "domain",
-    [SQUARE, lr.Polytope([[-1, 0], [0, -1], [1, 1]], [1, 1, 1]), lr.Slice([0.5, 0], [[1, 1], [0, 2]], SQUARE),
-     lr.Segment([-1, -1], [1, 0.5]), lr.Line([0, 0], [1, 2]), lr.Polyline([[0, 0], [1, 0], [1, 1]], closed=True)],
+    [
+        SQUARE,
+        lr.Polytope([[-1, 0], [0, -1], [1, 1]], [1, 1, 1]),
+        lr.Slice([0.5, 0], [[1, 1], [0, 2]], SQUARE),
+        lr.Box([-1] * 3, [1] * 3),
+        lr.Polytope([[-1, 0, 0], [0, -1, 0], [0, 0, -1], [1, 1, 1]], [1, 1, 1, 1]),
+        lr.Space(3),
+        lr.Slice([0.5, 0], [[1, 1], [0, 2]], lr.Space(2)),
+        lr.Segment([-1, -1], [1, 0.5]),
+        lr.Line([0, 0], [1, 2]),
+        lr.Polyline([[0, 0], [1, 0], [1, 1]], closed=True),
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_save_and_load(domain: Any, tmp_path: Path) -> None:
-    regions = enumerated(he_net(2, 6, 6), domain)
+    regions = enumerated(he_net(domain.n_inputs, 6, 6), domain)
     regions.save(tmp_path / "cells.npz")
     again = lr.load_regions(tmp_path / "cells.npz")
     assert repr(again) == repr(regions)
@@ -60,6 +70,29 @@ def test_damaged_files(change: dict[str, Any], message: str, tmp_path: Path) -> 
     arrays.pop("cells_label")
     with pytest.raises(lr.InvalidInput, match="damaged.npz"):
         np.savez(tmp_path / "damaged.npz", **arrays)
+        lr.load_regions(tmp_path / "damaged.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cells_corners": np.full(64, 99, np.int32)}, "cells_corners must lie from 0 to"),
+        ({"cells_corners": np.zeros(64, np.int32)}, "cells_corners must ascend"),
+        ({"cells_masks": np.full((64, 1), 255, np.uint64)}, "cells_masks must name each facet"),
+        ({"cells_masks": np.zeros((64, 0), np.uint64)}, "cells_masks must name each facet"),
+        ({"cells_facet_labels": np.full(48, -7, np.int32)}, "cells_facet_labels must lie from -6"),
+        ({"cells_cell_offsets": np.zeros(9, np.int64)}, "cells_cell_offsets must run from 0 to 64"),
+        ({"cells_cell_facet_offsets": np.zeros(4, np.int64)}, "must have the same length"),
+        ({"cells_x": np.zeros((27, 2))}, "cells_x must hold points of 3 coordinates"),
+        ({"cells_x": np.full((27, 3), np.nan)}, "cells_x must be finite"),
+    ],
+)
+def test_damaged_files_of_polytopes(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    axes = relu_net([np.eye(3), [[1, 1, 1]]], [[0] * 3, [0]])
+    enumerated(axes, lr.Box([-1] * 3, [1] * 3)).save(tmp_path / "cells.npz")
+    with np.load(tmp_path / "cells.npz") as stored:
+        np.savez(tmp_path / "damaged.npz", **{**stored, **change})
+    with pytest.raises(lr.InvalidInput, match=message):
         lr.load_regions(tmp_path / "damaged.npz")
 
 

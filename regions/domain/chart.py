@@ -128,7 +128,7 @@ class SolidChart:
 
 @dataclass(frozen=True)
 class SpaceChart:
-    """All of a slice as a complex of polytopes in homogeneous coordinates (u, w), w >= 0, and its map into input space."""
+    """All of a slice as polytopes in homogeneous coordinates (u, w), w >= 0, and its map into input space."""
 
     facets: list[tuple[Fraction, ...]]  # rows (a, c) with a.u + c w = 0; the first is w = 0
     incidence: NDArray[np.bool_]  # (k, facets) whether a corner lies on a facet
@@ -257,3 +257,18 @@ def _independent(basis: Floats) -> bool:
                     factor = rows[i][rank] / rows[rank][rank]
                     rows[i] = [x - factor * y for x, y in zip(rows[i], rows[rank], strict=True)]
     return True
+
+
+def whole_line(point: Floats, direction: Floats) -> LineChart:
+    """The line x = point + t direction, t any real number."""
+    chart = AffineChart((point, direction[:, None]))
+    one, zero = Fraction(1), Fraction(0)
+    return LineChart(
+        t=np.array([-np.inf, 0.0, np.inf]),
+        inputs=np.array([-direction, point, direction]),
+        inputs_error=np.zeros(3),
+        weight=np.array([0.0, 1.0, 0.0]),
+        label=np.array([LOWER_END, INNER_CORNER, UPPER_END], np.int32),
+        charts=[chart, chart],
+        facets=[(zero, one), (zero, -one), (one, zero)],
+    )

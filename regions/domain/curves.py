@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array, read_only
 
-from .chart import INNER_CORNER, LOWER_END, UPPER_END, AffineChart, LineChart, PieceChart
+from .chart import INNER_CORNER, LOWER_END, UPPER_END, LineChart, PieceChart, whole_line
 from .flat import vector
 from .store import Domain
 
@@ -173,17 +173,7 @@ class Line(_Curve):
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
-        chart = AffineChart((self.point, self.basis))
-        one, zero = Fraction(1), Fraction(0)
-        return LineChart(
-            t=np.array([-np.inf, 0.0, np.inf]),
-            inputs=np.array([-self.direction, self.point, self.direction]),
-            inputs_error=np.zeros(3),
-            weight=np.array([0.0, 1.0, 0.0]),
-            label=np.array([LOWER_END, INNER_CORNER, UPPER_END], np.int32),
-            charts=[chart, chart],
-            facets=[(zero, one), (zero, -one), (one, zero)],
-        )
+        return whole_line(self.point, self.direction)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Domain`."""

@@ -22,6 +22,7 @@ from .chart import (
     LineChart,
     PlaneChart,
     SolidChart,
+    SpaceChart,
     exact,
     full_rank,
     identity_chart,
@@ -31,6 +32,7 @@ from .chart import (
 )
 from .faces import Plane, Point, counter_clockwise, volume_of
 from .polyhedron import polyhedron
+from .space import Space, space_chart
 from .store import Domain
 
 Floats = NDArray[np.float64]
@@ -257,7 +259,8 @@ class Slice(Domain):
     origin : array_like, (n_0,)
     basis : array_like, (n_0, d)
         Linearly independent columns, taken as the exact numbers they are; lengths and areas are those of t.
-    domain : Box or Polytope of dimension d
+    domain : Box, Polytope or Space of dimension d
+        That of t; `Space` for the whole of the slice, from two dimensions on.
 
     Raises
     ------
@@ -274,13 +277,15 @@ class Slice(Domain):
 
     origin: Floats
     basis: Floats
-    domain: Box | Polytope
+    domain: Box | Polytope | Space
     kind: ClassVar[str] = "slice"
 
-    def __init__(self, origin: object, basis: object, domain: Box | Polytope) -> None:
+    def __init__(self, origin: object, basis: object, domain: Box | Polytope | Space) -> None:
         start, columns = vector(origin, "origin"), exact_array(basis, "basis")
-        if not isinstance(domain, Box | Polytope):
-            raise invalid("domain", "be a Box or a Polytope", type(domain).__name__)
+        if not isinstance(domain, Box | Polytope | Space):
+            raise invalid("domain", "be a Box, a Polytope or a Space", type(domain).__name__)
+        if domain == Space(1):
+            raise invalid("domain", "be a Box in one dimension (or take a Line)", repr(domain))
         shape = (len(start), domain.dim)
         if columns.shape != shape:
             raise invalid(
@@ -348,8 +353,8 @@ class Slice(Domain):
         return len(self.origin)
 
     @property
-    def volume(self) -> Fraction:
-        """The exact volume of the domain of t."""
+    def volume(self) -> Fraction | None:
+        """The exact volume of the domain of t, None if it is infinite."""
         return self.domain.volume
 
     def coordinates(self, x: object) -> Floats:
@@ -364,9 +369,13 @@ class Slice(Domain):
     def _chart(self) -> AffineChart:
         return AffineChart((self.origin, self.basis))
 
+    def chart(self) -> LineChart | PlaneChart | SolidChart | SpaceChart:
+        """See `Domain`."""
+        return space_chart(self._chart) if isinstance(self.domain, Space) else super().chart()
+
     def plane_chart(self) -> PlaneChart:
         """See `Domain`."""
-        if self.dim != 2:
+        if self.dim != 2 or isinstance(self.domain, Space):
             return super().plane_chart()
         return polygon_chart(*self.domain.corners_and_facets, self._chart)
 
@@ -378,7 +387,7 @@ class Slice(Domain):
 
     def solid_chart(self) -> SolidChart:
         """See `Domain`."""
-        if self.dim < 3:
+        if self.dim < 3 or isinstance(self.domain, Space):
             return super().solid_chart()
         return solid_chart(*self.domain.corners_and_facets, self._chart)
 
@@ -391,8 +400,9 @@ class Slice(Domain):
     def from_dict(cls, data: Mapping[str, Any]) -> Slice:
         """See `Domain`."""
         inner = {key.removeprefix("domain_"): value for key, value in data.items() if key.startswith("domain_")}
-        domain = Box.from_dict(inner) if str(inner.get("kind")) == Box.kind else Polytope.from_dict(inner)
-        return cls(data["origin"], data["basis"], domain)
+        kinds: list[type[Box | Polytope | Space]] = [Box, Polytope, Space]
+        kind = next((k for k in kinds if k.kind == str(inner.get("kind"))), Polytope)
+        return cls(data["origin"], data["basis"], kind.from_dict(inner))
 
     def __repr__(self) -> str:
         """Show the dimensions and the domain of t."""

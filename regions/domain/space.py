@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
 
-from .chart import AffineChart, LineChart, SpaceChart, identity_chart
-from .curves import Line
+from .chart import AffineChart, LineChart, SpaceChart, identity_chart, whole_line
 from .store import Domain
 
 Floats = NDArray[np.float64]
@@ -82,7 +81,7 @@ class Space(Domain):
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
-        return Line([0.0], [1.0]).line_chart() if self.d == 1 else super().line_chart()
+        return whole_line(np.zeros(1), np.ones(1)) if self.d == 1 else super().line_chart()
 
     def chart(self) -> LineChart | SpaceChart:
         """See `Domain`."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array
 
-from .chart import LineChart, PlaneChart, SolidChart
+from .chart import LineChart, PlaneChart, SolidChart, SpaceChart
 
 Floats = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ class Domain(ABC):
         """What the engine of three and more dimensions starts from."""
         raise invalid("domain", "be a Box, a Polytope, or a Slice with one, of three dimensions or more", repr(self))
 
-    def chart(self) -> LineChart | PlaneChart | SolidChart:
+    def chart(self) -> LineChart | PlaneChart | SolidChart | SpaceChart:
         """What the engine of this dimension starts from."""
         if self.dim > 2:
             return self.solid_chart()

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.bits import flat_ranges
 from linear_regions.errors import InvalidInput, invalid
-from linear_regions.geometry import SLACK, UNIT, LineComplex, SolidComplex, flat_ranges
+from linear_regions.geometry import SLACK, UNIT, LineComplex
 from linear_regions.network.cast import read_only
 from linear_regions.program import Program
+from linear_regions.solid_complex import SolidComplex
+from linear_regions.space_complex import SpaceComplex
 
 if TYPE_CHECKING:
     from linear_regions.cells import Cells
@@ -98,6 +101,11 @@ def _inner_faces(regions: Regions, codim: int) -> Floats:
     g = regions.geometry
     if codim == regions.dim and not isinstance(g, LineComplex):
         return np.broadcast_to([1.0, 0.0], (g.n_interior_vertices, 2))
+    if isinstance(g, SpaceComplex):
+        n = g.f_vector[g.dim - codim]
+        return np.broadcast_to(
+            [np.inf, 0.0], (min(n, 1), 2)
+        )  # with a face of less than d - 1 dimensions, one is unbounded
     assert isinstance(g, SolidComplex)
     faces = g.faces(g.dim - codim)
     return g.measured(faces)[faces.inner]

@@ -12,6 +12,7 @@ from linear_regions.bits import hashed, unpacked
 from linear_regions.domain import Polyline
 from linear_regions.errors import InvariantViolated
 from linear_regions.geometry import LineComplex, PlaneComplex
+from linear_regions.space_complex import SpaceComplex
 
 from .patterns import stacked
 from .residuals import map_failures, side_failures, volume_failures, zero_failures
@@ -48,8 +49,9 @@ def _counts(regions: Regions) -> Iterator[str]:
     g = regions.geometry
     if not isinstance(g, LineComplex):
         faces = g.f_vector
-        if (euler := sum((-1) ** k * n for k, n in enumerate(faces))) != 1:
-            yield f"the alternating sum of the numbers of faces {faces} must be 1, got {euler}"
+        expected = (-1) ** g.dim if isinstance(g, SpaceComplex) else 1
+        if (euler := sum((-1) ** k * n for k, n in enumerate(faces))) != expected:
+            yield f"the alternating sum of the numbers of faces {faces} must be {expected}, got {euler}"
 
 
 def _incidence(regions: Regions) -> Iterator[str]:

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from linear_regions.bits import flat_ranges
 from linear_regions.errors import InvalidInput, invalid
-from linear_regions.geometry import LineComplex, PlaneComplex, SolidComplex, flat_ranges
+from linear_regions.geometry import LineComplex, PlaneComplex
+from linear_regions.solid_complex import SolidComplex
+from linear_regions.space_complex import SpaceComplex
 
 from .location import points_in_slice
 
@@ -40,8 +43,10 @@ def distance(regions: Regions, points: object, to: str) -> Floats:
         own = slice(first, first + _CHUNK)
         if isinstance(geometry, PlaneComplex):
             result[own] = _in_plane(geometry, cells[own], given[own])
-        else:
+        elif isinstance(geometry, SolidComplex):
             result[own] = _in_space(geometry, cells[own], given[own])
+        else:
+            result[own] = _in_whole_space(geometry, cells[own], given[own])
     return result
 
 
@@ -68,27 +73,45 @@ def _in_plane(geometry: PlaneComplex, cells: Ints, t: Floats) -> Floats:
 def _in_space(geometry: SolidComplex, cells: Ints, t: Floats) -> Floats:
     """As in the plane, point by point and facet by facet."""
     result = np.full(len(t), np.inf)
-    facets, interior, offsets = geometry.cell_facets, geometry.interior, geometry.facet_offsets
     for i, cell in enumerate(cells.tolist()):
-        for f in facets[slice(*geometry.cell_facet_offsets[cell : cell + 2])]:
-            if interior[f]:
-                corners = geometry.x[geometry.facet_vertices[offsets[f] : offsets[f + 1]]]
-                result[i] = min(result[i], _to_hull(corners - t[i]))
+        for f in geometry.cell_facets[slice(*geometry.cell_facet_offsets[cell : cell + 2])]:
+            if geometry.interior[f]:
+                own = geometry.facet_vertices[slice(*geometry.facet_offsets[f : f + 2])]
+                result[i] = min(result[i], _to_hull(geometry.x[own] - t[i], np.empty((0, geometry.dim))))
     return result
 
 
-def _to_hull(rays: Floats) -> float:
-    """Distance of the origin from the convex hull of points (n, d).
+def _in_whole_space(geometry: SpaceComplex, cells: Ints, t: Floats) -> Floats:
+    """The same with the parts of facets, which may lead to infinity."""
+    parts = geometry.parts
+    result = np.full(len(t), np.inf)
+    for i, cell in enumerate(cells.tolist()):
+        for part in geometry.parts_of(cell).tolist():
+            for f in parts.cell_facets[slice(*parts.cell_facet_offsets[part : part + 2])]:
+                if parts.interior[f]:
+                    own = parts.facet_vertices[slice(*parts.facet_offsets[f : f + 2])]
+                    far = geometry.directions[own].any(axis=1)
+                    to = _to_hull(parts.x[own[~far]] - t[i], geometry.directions[own[far]])
+                    result[i] = min(result[i], to)
+    return result
 
-    With s the sum of weights w >= 0 and p = w @ rays / s, the least of |w @ rays|^2 + (s - 1)^2 has the nearest point p
-    (Lawson & Hanson, Solving Least Squares Problems, chapter 23). Lengths are scaled for s to be neither near 0 nor 1.
+
+def _to_hull(points: Floats, directions: Floats) -> float:
+    """Distance of the origin from the convex hull of points (n, d) and of rays from them in directions (m, d).
+
+    With s the sum of the points' weights w >= 0 and p the sum of all, weighted, over s, the least of
+    |s p|^2 + (s - 1)^2 has the nearest p (Lawson & Hanson, Solving Least Squares Problems, chapter 23). Lengths are
+    scaled for s to be neither near 0 nor 1.
     """
-    scale = float(np.linalg.norm(rays, axis=1).min())
+    scale = float(np.linalg.norm(points, axis=1).min())
     if scale == 0.0:
         return 0.0
+    ones = np.append(np.ones(len(points)), np.zeros(len(directions)))
+    nearest = scale
     for _ in range(2):  # the second time with the distance itself as the unit
-        weights, _ = nnls(np.vstack([rays.T / scale, np.ones(len(rays))]), np.append(np.zeros(rays.shape[1]), 1.0))
-        nearest = float(np.linalg.norm(weights @ rays)) / float(weights.sum())
+        rays = np.concatenate([points / scale, directions])
+        weights, _ = nnls(np.vstack([rays.T, ones]), np.append(np.zeros(rays.shape[1]), 1.0))
+        nearest = scale * float(np.linalg.norm(weights @ rays)) / float(weights @ ones)
         if nearest < scale * 2.0**-40:
             break
         scale = nearest

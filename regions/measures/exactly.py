@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from math import factorial, isfinite, isinf
+from math import factorial, gcd, isfinite, isinf
 from operator import sub
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
-from linear_regions.geometry import LineComplex, SolidComplex
+from linear_regions.geometry import LineComplex
+from linear_regions.solid_complex import SolidComplex
+from linear_regions.space_complex import SpaceComplex
 
 if TYPE_CHECKING:
     from linear_regions.cells import Cells
 
 Ints = NDArray[np.int64]
 Point = tuple[Fraction, ...]
+Row = tuple[int, ...]
 
 
 def exact_vertices(regions: Cells, cell: int) -> list[Point]:
@@ -36,14 +40,6 @@ def exact_vertices(regions: Cells, cell: int) -> list[Point]:
     exact = regions.settlers[0].exact
     corners = [exact.vertex(labels, words) for labels in geometry.corner_labels(cell)]
     return [tuple(Fraction(int(v), int(w)) for v in values) for *values, w in corners]
-
-
-def exact_place(regions: Cells, cell: int, corner: int) -> list[Fraction]:
-    """One corner of a cell of two dimensions or more."""
-    geometry = regions.coarse
-    assert not isinstance(geometry, LineComplex)
-    *point, w = regions.settlers[0].exact.vertex(geometry.corner_labels(cell)[corner], regions.words(cell))
-    return [Fraction(int(v), int(w)) for v in point]
 
 
 def exact_breakpoint(regions: Cells, number: int, geometry: LineComplex) -> Fraction | float:
@@ -65,14 +61,72 @@ def exact_breakpoint(regions: Cells, number: int, geometry: LineComplex) -> Frac
 def exact_volume(regions: Cells, cell: int) -> Fraction:
     """Volume of a cell from its simplices, area by the shoelace formula, or length."""
     points = exact_vertices(regions, cell)
-    if isinstance(regions.geometry, SolidComplex):
+    geometry = regions.geometry
+    if isinstance(geometry, SpaceComplex):
+        return _from_parts(regions, geometry, cell)
+    if isinstance(geometry, SolidComplex):
         return _from_simplices(points, regions.cell_vertices[slice(*regions.cell_vertex_offsets[cell : cell + 2])],
-                               regions.geometry.simplices(cell))  # fmt: skip
+                               geometry.simplices(cell))  # fmt: skip
     if regions.dim == 1:
         return points[1][0] - points[0][0]
     x0, y0 = points[0]
     rays = [(x - x0, y - y0) for x, y in points[1:]]
     return sum((a[0] * b[1] - a[1] * b[0] for a, b in pairwise(rays)), start=Fraction(0)) / 2
+
+
+def _from_parts(regions: Cells, geometry: SpaceComplex, cell: int) -> Fraction:
+    """Sum of the volumes of the parts of a cell."""
+    words, exact, parts = regions.words(cell), regions.settlers[0].exact, geometry.parts
+    total = Fraction(0)
+    for part in geometry.parts_of(cell).tolist():
+        corners = [exact.vertex(labels, words) for labels in parts.corner_labels(part)]
+        points = [tuple(Fraction(int(v), int(w)) for v in values) for *values, w in corners]
+        own = parts.cell_vertices[slice(*parts.cell_offsets[part : part + 2])]
+        total += _from_simplices(points, own, parts.simplices(part))
+    return total
+
+
+def recession_cone(regions: Cells, cell: int) -> list[Point]:
+    """See `Regions.recession_cone`."""
+    geometry = regions.geometry
+    if not isinstance(geometry, SpaceComplex):
+        return [] if isfinite(regions.volumes[cell]) else _ends(regions, cell)
+    words, exact, parts = regions.words(cell), regions.settlers[0].exact, geometry.parts
+    rows: dict[int, Row] = {}
+    rays: dict[Row, None] = {}
+    for part in geometry.parts_of(cell).tolist():
+        own = slice(*parts.cell_offsets[part : part + 2])
+        far = geometry.directions[parts.corners[own]]
+        inside = far[far.any(axis=1)].mean(axis=0) if far.any() else None
+        for v, labels in zip(parts.corners[own].tolist(), parts.corner_labels(part), strict=True):
+            rows |= {label: exact.row(label, words)[:-1] for label in labels if label >= 0}
+            if geometry.directions[v].any():
+                *ray, _ = exact.vertex(labels, words, inside)
+                rays[_primitive(ray)] = None
+    return [tuple(map(Fraction, ray)) for ray in _extreme(list(rays), list(rows.values()), geometry.dim)]
+
+
+def _ends(regions: Cells, cell: int) -> list[Point]:
+    """Where a cell of a line leads to."""
+    t = regions.vertices(cell)[:, 0]
+    return [(Fraction(sign),) for sign in (-1, 1) if (t == sign * np.inf).any()]
+
+
+def _primitive(ray: Sequence[int]) -> Row:
+    divisor = gcd(*map(int, ray))
+    return tuple(int(v) // divisor for v in ray)
+
+
+def _extreme(rays: list[Row], rows: list[Row], d: int) -> list[Row]:
+    """The extreme ones of rays that span a cone between rows, if it holds no line; all of them if it does."""
+    if not rows or flint.fmpz_mat([list(row) for row in rows]).rank() < d:
+        return rays
+    extreme = []
+    for ray in rays:
+        tight = [list(row) for row in rows if not sum(a * b for a, b in zip(row, ray, strict=True))]
+        if d == 1 or (tight and flint.fmpz_mat(tight).rank() == d - 1):
+            extreme.append(ray)
+    return extreme
 
 
 def _from_simplices(points: list[Point], vertices: Ints, simplices: Ints) -> Fraction:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_regions.bits import packed
-from linear_regions.domain.chart import LineChart, PlaneChart, SolidChart
+from linear_regions.bits import flat_ranges, packed
+from linear_regions.domain.chart import PlaneChart, SolidChart
 from linear_regions.errors import invalid
-from linear_regions.geometry import SLACK, TINY, UNIT, LineComplex, PlaneComplex, flat_ranges
+from linear_regions.geometry import SLACK, TINY, UNIT, LineComplex, PlaneComplex
 from linear_regions.network.cast import exact_array
 
 from .exactly import exact_breakpoint
@@ -46,8 +46,9 @@ def find(regions: Regions, points: object) -> Ints:
     width = max(8, *regions.network.widths, regions.network.n_inputs)
     rows = max(256, _CHUNK_BYTES // (8 * width))
     result = np.empty(len(given), np.int64)
-    for first in range(0, len(given), rows):
-        result[first : first + rows] = _find(regions, given[first : first + rows])
+    with np.errstate(all="ignore"):  # what is not finite is not proven
+        for first in range(0, len(given), rows):
+            result[first : first + rows] = _find(regions, given[first : first + rows])
     return result
 
 
@@ -91,7 +92,7 @@ def _find(regions: Regions, t: Floats) -> Ints:
 
 def _in_domain(regions: Regions, t: Floats) -> Ints:
     """1 for points proven to lie inside the domain, -1 for outside, 0 where floats do not tell."""
-    rows = np.array([[float(f) for f in row] for row in _inward(regions)])
+    rows = np.array([[float(f) for f in row] for row in _inward(regions)]).reshape(-1, regions.dim + 1)
     value = t @ rows[:, :-1].T + rows[:, -1]
     size = np.abs(t) @ np.abs(rows[:, :-1]).T + np.abs(rows[:, -1])
     bound = (4 + 2 * regions.dim) * UNIT * size + TINY
@@ -101,24 +102,16 @@ def _in_domain(regions: Regions, t: Floats) -> Ints:
 
 def _inward(regions: Regions) -> list[list[Fraction]]:
     """Rows (a, c) of the domain's facets, a.t + c > 0 inside."""
-    middle = [*_middle(regions), Fraction(1)]
-    rows = []
-    for row in _chart(regions).facets:
-        side = sum(a * v for a, v in zip(row, middle, strict=True))
-        rows.append([a if side > 0 else -a for a in row])
-    return rows
-
-
-def _chart(regions: Regions) -> PlaneChart | SolidChart:
     chart = regions.domain.chart()
-    assert not isinstance(chart, LineChart)
-    return chart
+    return [[-a for a in row] for row in chart.facets] if isinstance(chart, PlaneChart | SolidChart) else []
 
 
 def _middle(regions: Regions) -> list[Fraction]:
-    """The mean of the domain's corners."""
-    corners = _chart(regions).corners
-    return [sum(column, start=Fraction(0)) / len(column) for column in zip(*corners, strict=True)]
+    """The mean of the domain's corners, or the origin."""
+    chart = regions.domain.chart()
+    if not isinstance(chart, PlaneChart | SolidChart):
+        return [Fraction(0)] * regions.dim
+    return [sum(column, start=Fraction(0)) / len(column) for column in zip(*chart.corners, strict=True)]
 
 
 def _float_pattern(regions: Regions, t: Floats) -> tuple[list[Words], NDArray[np.bool_]]:
@@ -164,8 +157,9 @@ def _exact_cell(regions: Regions, t: list[Fraction]) -> int:
     """The lowest cell whose closure holds a point, -1 outside the domain.
 
     First one such cell: the one that points next to t lie in, t moved by an infinitesimal towards the middle of the
-    domain and by ever smaller ones along the axes. All others are reached from it through facets. A cell's closure holds t if its
-    pattern has the proven sign of every hyperplane that does not vanish at t, since the network is continuous.
+    domain and by ever smaller ones along the axes. All others are reached from it through facets. A cell's closure
+    holds t if its pattern has the proven sign of every hyperplane that does not vanish at t, since the network is
+    continuous.
     """
     exact = regions.settlers[0].exact
     if any(sum(a * v for a, v in zip(row, [*t, Fraction(1)])) < 0 for row in _inward(regions)):

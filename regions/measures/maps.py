@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_regions.domain import Polyline
 from linear_regions.bits import hashed
+from linear_regions.domain import Polyline
 from linear_regions.errors import invalid
 from linear_regions.exact import cell_pieces
 from linear_regions.network import Activation, Affine
 from linear_regions.network.cast import read_only
 from linear_regions.program import Program
-
 
 if TYPE_CHECKING:
     from linear_regions.complex import Regions

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.bits import flat_ranges
 from linear_regions.domain import Polyline
-from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex, SolidComplex, flat_ranges
+from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex
 from linear_regions.program import frobenius, spectral_bound
+from linear_regions.solid_complex import SolidComplex
 
 from .maps import float_arithmetic, walk
 
@@ -42,7 +44,7 @@ def volume_failures(regions: Regions, exact: bool) -> Iterator[str]:
 
 
 def side_failures(regions: Regions) -> Iterator[str]:
-    """d vol = sum of heights times facets, and outward normals times facets add up to zero (Gauss)."""
+    """D vol = sum of heights times facets, and outward normals times facets add up to zero (Gauss)."""
     g = regions.geometry
     if isinstance(g, PlaneComplex):
         yield from _polygon_failures(regions, g)
@@ -158,9 +160,7 @@ def zero_failures(regions: Regions, number: int, facets: Ints, labels: Ints, exa
     else:
         g = regions.geometry
         size = np.diff(g.facet_offsets)[facets]
-        vertices, place = np.unique(
-            g.facet_vertices[flat_ranges(g.facet_offsets[facets], size)], return_inverse=True
-        )
+        vertices, place = np.unique(g.facet_vertices[flat_ranges(g.facet_offsets[facets], size)], return_inverse=True)
         t = regions.vertex_coordinates[vertices]
         bound = rounding_bounds(regions, t, regions.vertex_errors[vertices]).entering[number]
         stage = sum(step.has_units for step in regions.program.steps[:number])
@@ -190,6 +190,8 @@ def map_failures(regions: Regions) -> Iterator[str]:
         return
     g = regions.geometry
     finite = np.asarray(np.isfinite(g.vertex_coordinates).all(axis=1))
+    if not len(finite):
+        return
     t = np.where(finite[:, None], g.vertex_coordinates, 0.0)
     bounds = rounding_bounds(regions, t, np.where(finite, g.error, 0.0))
     values = np.concatenate(

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import MissingExtra, invalid
-from linear_regions.geometry import SolidComplex
 from linear_regions.network.cast import read_only
+from linear_regions.solid_complex import SolidComplex
 
 from .boundary import label_layers
 
@@ -30,8 +30,8 @@ class Skeleton(NamedTuple):
         Vertices of each edge; none on a line, whose edges are the cells. In the plane edges are the facets.
     facet_offsets : (F + 1,) ndarray of int64
     facet_vertices : (sum,) ndarray of int64
-        The vertices of facet i are ``facet_vertices[facet_offsets[i]:facet_offsets[i + 1]]``; in three dimensions they go
-        round it.
+        The vertices of facet i are ``facet_vertices[facet_offsets[i]:facet_offsets[i + 1]]``; in three dimensions they
+        go round it, if it is bounded.
     facet_cells : (F, 2) ndarray of int64
         The cells on both sides, -1 outside the domain.
     facet_neuron : (F,) ndarray of int64
@@ -76,7 +76,7 @@ def to_meshio(regions: Cells) -> Any:
     if not isinstance(g, SolidComplex) or g.dim != 3:
         raise invalid("regions", "be three-dimensional for a mesh of polyhedra", f"{g.dim} dimensions")
     try:
-        import meshio
+        import meshio  # type: ignore[import-not-found]
     except ModuleNotFoundError as error:
         raise MissingExtra("Regions.to_meshio needs meshio: pip install 'linear-regions[mesh]'") from error
     polygons = [g.facet_vertices[a:b].tolist() for a, b in zip(g.facet_offsets[:-1], g.facet_offsets[1:], strict=True)]

@@ -48,12 +48,16 @@ def homogenized(network: Network) -> Network:
             if part.constant:
                 row[-2] = 1.0
             else:
-                row[:-2], row[-2:] = layer.affine.weight[part.neuron, source], (layer.affine.bias[part.neuron], -part.shift)
+                row[:-2], row[-2:] = (
+                    layer.affine.weight[part.neuron, source],
+                    (layer.affine.bias[part.neuron], -part.shift),
+                )
         weight[-2, -2] = weight[-1, -1] = 1.0
         ops.append(Affine(weight, np.zeros(len(weight))))
         ops.append(Activation.from_units([*(part.unit for part in parts), Unit.identity(), Unit.identity()]))
         source = np.array([part.neuron for part in parts], np.int64)
-    return Network.chain(ops)
+    size = network.n_inputs + 2
+    return Network.chain(ops or [Affine(np.eye(size), np.zeros(size))])
 
 
 def _parts(neuron: int, unit: Unit) -> Iterator[_Part]:
