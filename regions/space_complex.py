@@ -232,7 +232,7 @@ class SpaceComplex:
 
     @cached_property
     def label(self) -> NDArray[np.int32]:
-        """(F,) hyperplane of each facet: the first that tells its cells apart. Parts may lie in walls and have another."""
+        """(F,) hyperplane of each facet: the first that tells its cells apart. Its parts may lie in walls."""
         first, second = self.patterns[self.facet_cells].swapaxes(0, 1)
         apart = first ^ second
         word = (apart != 0).argmax(axis=1) if apart.shape[1] else np.zeros(0, np.int64)

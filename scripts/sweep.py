@@ -1,11 +1,13 @@
-"""Compare the engines with the slow twin on many random networks; needs a source tree, for the twin is a test helper.
+"""Compare the engines with the slow twins on many random networks; needs a source tree, for twins are test helpers.
 
-    python scripts/sweep.py --cases 5000 --zero-bias 1000 --jobs 2
+    python scripts/sweep.py --cases 5000 --zero-bias 1000 --solid 1000 --space 1000 --jobs 2
 
 Case k is `families.random_case(k)`, ordinary or degenerate; the second kind are Gaussian networks without biases on
 [-1, 1]^2, of widths 3-3-3, 6-6 and 8-8. Counts, counts per layer, patterns and exact volumes have to be equal, and
-corners have to lie within their error bounds. Every difference is printed with its seed; the exit status is 1 if there
-is any. The twin takes about a tenth of a second a case.
+corners have to lie within their error bounds. The third kind are `solids.random_solid(k)` on boxes of three to five
+dimensions, where numbers of faces of every dimension have to be equal too; the fourth is `solids.random_space(k)`,
+on all of R^2 to R^4. Every difference is printed with its seed; the exit status is 1 if there is any. The twins take
+about a tenth of a second a case, and half a second a solid.
 """
 
 from __future__ import annotations
@@ -21,13 +23,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from convert import report, zero_bias_case
 from families import random_case
+from solids import solid_report, space_report
 
 CHUNK = 20
-KINDS = {"random": random_case, "zero-bias": zero_bias_case}
 
 
 def chunk_report(kind: str, seeds: range) -> str:
-    return report(KINDS[kind](seed) for seed in seeds)
+    if kind == "solid":
+        return solid_report(seeds)
+    if kind == "space":
+        return space_report(seeds)
+    return report(map(random_case if kind == "random" else zero_bias_case, seeds))
 
 
 def sweep(pool: ProcessPoolExecutor, kind: str, seeds: range) -> int:
@@ -49,12 +55,19 @@ def main() -> int:
     parser.add_argument(
         "--zero-bias", type=int, default=1000, help="number of nets without biases (default %(default)s)"
     )
+    parser.add_argument("--solid", type=int, default=0, help="number of solid cases (default %(default)s)")
+    parser.add_argument("--space", type=int, default=0, help="number of cases on all of R^d (default %(default)s)")
     parser.add_argument("--start", type=int, default=0, help="first seed (default %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default %(default)s)")
     options = parser.parse_args()
     with ProcessPoolExecutor(options.jobs) as pool:
-        bad = sweep(pool, "random", range(options.start, options.start + options.cases))
-        bad += sweep(pool, "zero-bias", range(options.start, options.start + options.zero_bias))
+        kinds = {
+            "random": options.cases,
+            "zero-bias": options.zero_bias,
+            "solid": options.solid,
+            "space": options.space,
+        }
+        bad = sum(sweep(pool, kind, range(options.start, options.start + n)) for kind, n in kinds.items() if n)
     return 1 if bad else 0
 
 

@@ -114,8 +114,13 @@ def test_hcas_in_three_dimensions(shared_data: Path) -> None:
     """As edge subdivision in float64 has it."""
     name = "hcas/HCAS_rect_v6_pra0_tau00_25HU_3000"
     net = read(shared_data, name)
-    count = lr.count_regions(to_network(layers_of(net)), lr.Box(net["lo"], net["hi"]))
-    assert count == int(rows(shared_data, "edge_subdivision_float64.csv")[name]["regions"]) == 111_254
+    reference = rows(shared_data, "edge_subdivision_float64.csv")[name]
+    r = regions_of(net)
+    vertices, edges, _, cells = r.f_vector
+    assert [cells, vertices, edges] == [int(reference[key]) for key in ("regions", "vertices", "edges")]
+    assert (cells, vertices, edges) == (111_254, 117_723, 346_555)
+    assert lr.count_regions(r.network, r.domain) == cells
+    r.check()
 
 
 def acas_boxes(folder: Path) -> list[dict[str, str]]:

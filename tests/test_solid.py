@@ -62,11 +62,26 @@ def test_hyperplanes_through_one_point(n: int, dimension: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("widths", "cells"), [((3, 16, 16, 16, 1), 1373), ((4, 12, 12, 1), 1226), ((5, 10, 10, 1), 1935)]
+    ("widths", "cells", "boundary"),
+    [
+        ((3, 16, 16, 16, 1), 1373, 105.54337828849722),
+        ((4, 12, 12, 1), 1226, 143.0278865056887),
+        ((5, 10, 10, 1), 1935, 272.6920180993219),
+    ],
 )
-def test_seeded_torch_nets(widths: tuple[int, ...], cells: int) -> None:
+def test_seeded_torch_nets(widths: tuple[int, ...], cells: int, boundary: float) -> None:
+    """Counts and boundary volumes from exact rational arithmetic."""
     pytest.importorskip("torch")
-    assert lr.count_regions(to_network(torch_net(*widths)), cube(widths[0])) == cells
+    network = to_network(torch_net(*widths))
+    assert lr.count_regions(network, cube(widths[0])) == cells
+    r = lr.enumerate_regions(network, cube(widths[0]))
+    r.check()
+    assert len(r) == cells
+    assert r.boundary_volume() == pytest.approx(boundary, rel=1e-12)
+    assert r.boundary_volume(by="neuron").sum() == pytest.approx(boundary, rel=1e-12)
+    assert r.volumes.sum() == pytest.approx(2.0 ** widths[0], rel=1e-12)
+    if widths[0] == 5:
+        assert r.count("R6") == 1917
 
 
 def test_a_far_cell_lies_outside_the_box() -> None:
