@@ -145,6 +145,7 @@ def _add_problem(parser: argparse.ArgumentParser) -> None:
     domain = parser.add_argument_group("DOMAIN, one of", "Points are comma-separated numbers or .npy files.")
     one = domain.add_mutually_exclusive_group(required=True)
     one.add_argument("--box", nargs="+", type=float, metavar="X", help="LO HI for all inputs, or LO HI for each")
+    one.add_argument("--space", action="store_true", help="all of the input space, of at most six dimensions")
     one.add_argument("--segment", nargs=2, type=_point, metavar=("START", "END"), help="from one point to another")
     one.add_argument("--line", nargs=2, type=_point, metavar=("POINT", "DIRECTION"), help="infinite in both directions")
     one.add_argument(
@@ -189,12 +190,14 @@ def _load_point(point: list[float] | Path, name: str) -> Any:
 
 
 def _domain(options: argparse.Namespace, network: Network) -> Domain:
-    from .domain import Line, Segment, Slice
+    from .domain import Line, Segment, Slice, Space
 
     if options.margin is not None and options.plane is None:
         raise invalid("--margin", "be given with --plane alone", options.margin)
     if options.box is not None:
         return _box(options.box, network.n_inputs)
+    if options.space:
+        return Space(network.n_inputs)
     if options.segment is not None:
         start, end = (_load_point(p, "--segment") for p in options.segment)
         return Segment(start, end)

@@ -312,7 +312,8 @@ class Regions(Cells):
         Raises
         ------
         InvalidInput
-            If `color` is unknown or has the wrong length, or `mark` the wrong shape.
+            If `color` is unknown or has the wrong length, or `mark` the wrong shape; or if the cells are of three
+            dimensions or more, or unbounded in the plane.
 
         Notes
         -----

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .bits import flat_ranges
 from .domain import Polyline
 from .errors import invalid
-from .geometry import PlaneComplex
+from .geometry import LineComplex, PlaneComplex
 from .measures.location import points_in_slice
 from .network.cast import exact_array
 
@@ -30,6 +30,9 @@ def plot_regions(
     regions: Regions, ax: Axes | None = None, *, color: object = "cell", mark: object = None, edges: bool = True
 ) -> Axes:
     """Draw a result; see `Regions.plot`."""
+    if not isinstance(regions.geometry, PlaneComplex | LineComplex):
+        rule = "lie in a bounded part of a plane or on a line to be drawn (take a Slice)"
+        raise invalid("the domain", rule, repr(regions.domain))
     if isinstance(color, str) and color not in _COLORS:
         names = ", ".join(map(repr, _COLORS))
         raise invalid("color", f"be one of {names}, or an array with a number per cell", repr(color))

@@ -121,6 +121,20 @@ class SolidComplex:
         """(K,) the vertices of each cell, in order."""
         return read_only(self.corners.astype(np.int64))
 
+    def incidence_failure(self) -> str:
+        """What makes corners and masks useless for the kernels, which rely on them; empty if nothing does."""
+        starts = np.zeros(len(self.corners), np.bool_)
+        starts[self.cell_offsets[:-1]] = True
+        if not ((np.diff(self.corners) > 0) | starts[1:]).all():
+            return "the corners of each cell must ascend, others do not"
+        used = np.bitwise_or.reduceat(self.masks, self.cell_offsets[:-1], axis=0)
+        n = np.diff(self.cell_facet_offsets)
+        slots = n[:, None] - 64 * np.arange(used.shape[1])
+        every = ~np.uint64(0) >> np.clip(64 - slots, 0, 63).astype(np.uint64)
+        if n.max() > 64 * used.shape[1] or (used != np.where(slots > 0, every, np.uint64(0))).any():
+            return "the masks of each cell must name all of its facets and no other"
+        return ""
+
     # Faces
 
     def faces(self, k: int) -> Faces:

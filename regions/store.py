@@ -213,17 +213,10 @@ def _solid(own: Arrays, dim: int, n_labels: int, n_facets: int) -> SolidComplex:
             raise invalid(f"cells_{name}", f"run from 0 to {len(values)}, more than {dim} a cell", offsets.shape)
     _indices(own, "corners", 0, len(own["x"]))
     _indices(own, "facet_labels", -n_facets, n_labels)
-    starts = np.zeros(len(own["corners"]), np.bool_)
-    starts[own["cell_offsets"][:-1]] = True
-    if not ((np.diff(own["corners"]) > 0) | starts[1:]).all():
-        raise invalid("cells_corners", "ascend within each cell", "others")
-    used = np.bitwise_or.reduceat(own["masks"], own["cell_offsets"][:-1], axis=0)
-    n = np.diff(own["cell_facet_offsets"])
-    slots = n[:, None] - 64 * np.arange(used.shape[1])
-    every = ~np.uint64(0) >> np.clip(64 - slots, 0, 63).astype(np.uint64)
-    if n.max() > 64 * used.shape[1] or (used != np.where(slots > 0, every, np.uint64(0))).any():
-        raise invalid("cells_masks", "name each facet of a cell, and no other", "other bits")
-    return SolidComplex(**own)
+    geometry = SolidComplex(**own)
+    if failure := geometry.incidence_failure():
+        raise InvalidInput(failure)
+    return geometry
 
 
 def _same_length(own: Arrays, *names: str) -> None:

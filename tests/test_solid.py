@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import linear_regions as lr
-from convert import to_network
+from convert import enumerated, to_network
 from known_nets import arrangement, he_net, relu_net, torch_net
 from linear_regions.budget import Budget
 from linear_regions.kernels import bounds
@@ -170,3 +174,143 @@ def test_dead_layers_and_identities() -> None:
     assert lr.count_regions(to_network(relu_net(weights, [[-1.0] * 3, [0.0] * 2, [0.0]])), cube(3)) == 1
     affine = lr.Network.from_arrays([np.eye(3)], [np.zeros(3)])
     assert lr.count_regions(affine, cube(3)) == 1
+
+
+def test_cells_of_three_dimensions_as_a_mesh(tmp_path: Path) -> None:
+    """Every polyhedron has its volume, by the divergence theorem over its polygons, as they are read from a file."""
+    meshio = pytest.importorskip("meshio")
+    r = enumerated(he_net(3, 6, 5), cube(3))
+    r.to_meshio().write(tmp_path / "cells.vtu")
+    mesh = meshio.read(tmp_path / "cells.vtu")
+    seen = []
+    for block, cells, volumes in zip(mesh.cells, mesh.cell_data["cell"], mesh.cell_data["volume"], strict=True):
+        for polygons, cell, volume in zip(block.data, cells.tolist(), volumes.tolist(), strict=True):
+            middle = mesh.points[np.unique(np.concatenate(polygons))].mean(axis=0)
+            total = 0.0
+            for polygon in polygons:
+                rays = mesh.points[polygon] - middle
+                total += abs(sum(np.linalg.det([rays[0], *pair]) for pair in pairwise(rays[1:])))
+            assert total / 6 == pytest.approx(volume, rel=1e-9, abs=1e-14)
+            assert volume == r.volumes[cell]
+            seen.append(cell)
+    assert sorted(seen) == list(range(len(r)))
+    with pytest.raises(lr.InvalidInput, match="regions must be three-dimensional"):
+        enumerated(he_net(2, 3), lr.Box([-1] * 2, [1] * 2)).to_meshio()
+
+
+def test_skeleton_lists_each_face_once() -> None:
+    r = enumerated(he_net(4, 5, 4), cube(4))
+    s = r.skeleton()
+    assert (len(s.vertices), len(s.edges)) == r.f_vector[:2]
+    assert len(s.facet_cells) == r.f_vector[3]
+    assert len(np.unique(np.sort(s.edges, axis=1), axis=0)) == len(s.edges)
+    inside = s.facet_neuron >= 0
+    assert np.array_equal((s.facet_cells >= 0).all(axis=1), inside)
+    assert np.array_equal(s.facet_neuron[inside], r.facets.neuron)
+    sides = np.abs(s.vertices[s.facet_vertices]) == 1.0
+    outside = np.logical_and.reduceat(sides, s.facet_offsets[:-1], axis=0).any(axis=1)
+    assert np.array_equal(outside, ~inside)
+
+
+def test_distances_are_those_of_all_facets() -> None:
+    """Against every polygon: its plane, if the foot lies in it, or else its sides."""
+    r = enumerated(he_net(3, 5, 4), cube(3))
+    points = np.random.default_rng(1).uniform(-1, 1, (60, 3))
+    points[:30] *= 0.99 / np.abs(points[:30]).max(axis=1, keepdims=True)  # near the sides of the box
+    f = r.facets
+    polygons = [r.vertex_coordinates[f.vertices[a:b]] for a, b in pairwise(f.vertex_offsets.tolist())]
+    expected = [min(distance_to_polygon(polygon - p) for polygon in polygons) for p in points]
+    np.testing.assert_allclose(r.distance(points), expected, atol=1e-9)
+    assert (r.distance(r.centroids) > 0).all()
+
+
+def distance_to_polygon(corners: np.ndarray[Any, Any]) -> float:
+    """From the origin; corners in the order of a way round."""
+    following = np.roll(corners, -1, axis=0)
+    side = following - corners
+    normal = np.cross(corners, following).sum(axis=0)
+    normal /= np.linalg.norm(normal)
+    foot = (corners[0] @ normal) * normal
+    if (np.cross(side, foot - corners) @ normal >= 0).all():
+        return float(abs(corners[0] @ normal))
+    along = np.clip(-np.sum(corners * side, axis=1) / np.sum(side * side, axis=1), 0, 1)
+    return float(np.linalg.norm(corners + along[:, None] * side, axis=1).min())
+
+
+def test_checks_find_what_is_wrong() -> None:
+    r = enumerated(he_net(3, 5, 4), cube(3))
+    r.check(exact=True)
+    g = r.geometry
+    x = g.x.copy()
+    x[r.cell_vertices[0]] += 0.01
+    label = g.facet_labels.copy()
+    own = np.flatnonzero(label >= 0)[0]
+    label[own] = (label[own] + 1) % 5
+    swapped = g.masks.copy()
+    swapped[:2] = swapped[1::-1]
+    order = np.arange(len(r))
+    order[:2] = 1, 0
+    wrong = [
+        (replace(g, x=x), "volumes must add up|maps of cells|sum of heights"),
+        (replace(g, facet_labels=label), "differ at its neuron|must vanish"),
+        (replace(g, masks=np.roll(g.masks, 1, axis=0)), "masks of each cell must name"),
+        (replace(g, masks=swapped), "alternating sum|must have [12] cells"),
+    ]
+    for geometry, message in wrong:
+        with pytest.raises(lr.InvariantViolated, match=message):
+            replace(r, coarse=geometry).check()
+    patterns = tuple(p[order] for p in r.packed_patterns)
+    with pytest.raises(lr.InvariantViolated):
+        replace(r, packed_patterns=patterns).check()
+
+
+def test_the_same_bytes_for_any_number_of_workers() -> None:
+    network = to_network(he_net(4, 9, 9))
+    one = lr.enumerate_regions(network, cube(4))
+    with ProcessPoolExecutor(2) as executor:
+        others = [
+            lr.enumerate_regions(network, cube(4), n_jobs=2),
+            lr.enumerate_regions(network, cube(4), executor=executor),
+        ]
+    for other in others:
+        for name in ("x", "error", "cell_offsets", "corners", "masks", "cell_facet_offsets", "facet_labels"):
+            assert np.array_equal(getattr(other.geometry, name), getattr(one.geometry, name)), name
+        assert np.array_equal(other.patterns, one.patterns)
+    one.check()
+
+
+@pytest.mark.parametrize("block", [1, 1 << 14])
+def test_parts_are_joined_to_the_same_complex(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """However the cells are divided into blocks, and these again, each face is there once."""
+    for d, widths in ((3, (8, 7, 6)), (4, (6, 6)), (5, (5, 5))):
+        layers = he_net(d, *widths)
+        monkeypatch.undo()
+        whole = enumerated(layers, cube(d))
+        monkeypatch.setattr("linear_regions.solid.BLOCK_BYTES", block)
+        monkeypatch.setattr("linear_regions.solid.PART_BYTES", block)
+        parts = enumerated(layers, cube(d))
+        parts.check()
+        assert parts.f_vector == whole.f_vector
+        assert sorted(parts.volumes.tolist()) == pytest.approx(sorted(whole.volumes.tolist()), abs=1e-9)
+
+
+def test_points_on_faces_go_to_the_lowest_cell() -> None:
+    """Planes of integers: every vertex, and the middle of every edge, against all cells that hold it, exactly."""
+    r = enumerated(arrangement([[2, 0, 0, -1], [0, 2, 0, 1], [1, 1, 1, 0], [1, -1, 0, 0], [0, 0, 1, 0]]), cube(3))
+    s = r.skeleton()
+    points = np.concatenate([s.vertices, s.vertices[s.edges].mean(axis=1)])
+    exact = points[(points * 64 == np.round(points * 64)).all(axis=1)]
+    assert len(exact) > 20
+    rows = [[Fraction(int(v)) for v in row] for row in r.network.layers[0].affine.weight.tolist()]
+    shift = [Fraction(float(b)) for b in r.network.layers[0].affine.bias]
+    for point, found in zip(exact.tolist(), r.find(exact).tolist(), strict=True):
+        z = [
+            sum((a * Fraction(t) for a, t in zip(row, point, strict=True)), b)
+            for row, b in zip(rows, shift, strict=True)
+        ]
+        holds = [
+            i
+            for i, p in enumerate(r.patterns.tolist())
+            if all(v == 0 or (v > 0) == bool(q) for v, q in zip(z, p, strict=True))
+        ]
+        assert found == min(holds)

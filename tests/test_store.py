@@ -77,9 +77,9 @@ def test_damaged_files(change: dict[str, Any], message: str, tmp_path: Path) -> 
     ("change", "message"),
     [
         ({"cells_corners": np.full(64, 99, np.int32)}, "cells_corners must lie from 0 to"),
-        ({"cells_corners": np.zeros(64, np.int32)}, "cells_corners must ascend"),
-        ({"cells_masks": np.full((64, 1), 255, np.uint64)}, "cells_masks must name each facet"),
-        ({"cells_masks": np.zeros((64, 0), np.uint64)}, "cells_masks must name each facet"),
+        ({"cells_corners": np.zeros(64, np.int32)}, "the corners of each cell must ascend"),
+        ({"cells_masks": np.full((64, 1), 255, np.uint64)}, "the masks of each cell must name"),
+        ({"cells_masks": np.zeros((64, 0), np.uint64)}, "the masks of each cell must name"),
         ({"cells_facet_labels": np.full(48, -7, np.int32)}, "cells_facet_labels must lie from -6"),
         ({"cells_cell_offsets": np.zeros(9, np.int64)}, "cells_cell_offsets must run from 0 to 64"),
         ({"cells_cell_facet_offsets": np.zeros(4, np.int64)}, "must have the same length"),

@@ -12,6 +12,7 @@ from linear_regions.bits import hashed, unpacked
 from linear_regions.domain import Polyline
 from linear_regions.errors import InvariantViolated
 from linear_regions.geometry import LineComplex, PlaneComplex
+from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
 
 from .patterns import stacked
@@ -28,6 +29,10 @@ _CHUNK = 1 << 13
 
 def check(regions: Regions, *, exact: bool) -> None:
     """Raise if an invariant fails; see `Regions.check`."""
+    g = regions.geometry
+    parts = g.parts if isinstance(g, SpaceComplex) else g
+    if isinstance(parts, SolidComplex) and (failure := parts.incidence_failure()):
+        _raise([failure])
     _raise([*_counts(regions), *_incidence(regions)])  # what follows relies on sound indices
     with np.errstate(all="ignore"):  # numbers beyond float64 show nothing
         _raise([*_patterns(regions), *_changes(regions, exact)])

@@ -76,7 +76,7 @@ def to_meshio(regions: Cells) -> Any:
     if not isinstance(g, SolidComplex) or g.dim != 3:
         raise invalid("regions", "be three-dimensional for a mesh of polyhedra", f"{g.dim} dimensions")
     try:
-        import meshio  # type: ignore[import-not-found]
+        import meshio
     except ModuleNotFoundError as error:
         raise MissingExtra("Regions.to_meshio needs meshio: pip install 'linear-regions[mesh]'") from error
     polygons = [g.facet_vertices[a:b].tolist() for a, b in zip(g.facet_offsets[:-1], g.facet_offsets[1:], strict=True)]
