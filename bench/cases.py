@@ -100,6 +100,12 @@ def _torch(*widths: int, cells: int) -> Case:
     )
 
 
+def _solid(dimension: int, *widths: int, cells: int) -> Case:
+    name = f"he({dimension}; {', '.join(map(str, widths))})"
+    box = lr.Box([-1.0] * dimension, [1.0] * dimension)
+    return Case(name, dimension, widths[0], len(widths), cells, lambda: (relu_network(he_net(dimension, *widths)), box))
+
+
 SMALL = _torch(32, 32, 32, cells=1180)
 SIX_LAYERS = _he(*[128] * 6)
 PLANE = [
@@ -118,4 +124,11 @@ ZIGZAGS = Case(
     "four zigzags of width 32, segment", 1, 32, 4, 911_595, lambda: (zigzags(32, 4), lr.Segment([-1.0], [1.0]))
 )
 LINES = Case("MNIST 784-64-64-64-10, 100 lines, epoch 20", 1, 64, 3, 19_139, lambda: (demo_network(20), demo_lines(20)))
-CASES = {case.name: case for case in [SMALL, *PLANE, DEEP, ZIGZAGS, LINES]}
+SOLID = [
+    _solid(3, 24, 24, 24, cells=34_170),
+    _solid(3, 48, 48, 48, cells=465_793),
+    _solid(4, 12, 12, 8, cells=35_419),
+    _solid(5, 10, 10, cells=20_726),
+]
+SIX_DIMENSIONS = _solid(6, 16, 16, cells=981_579)
+CASES = {case.name: case for case in [SMALL, *PLANE, DEEP, *SOLID, SIX_DIMENSIONS, ZIGZAGS, LINES]}

@@ -118,11 +118,12 @@ def _resident(entry: str) -> float:
 
 
 def _main(name: str, verb: str) -> None:
-    from cases import CASES, relu_network, square
+    from cases import CASES, relu_network
     from known_nets import he_net
 
     call = {"enumerate": lr.enumerate_regions, "count": lr.count_regions}[verb]
-    call(relu_network(he_net(2, 8, 8)), square())
+    d = CASES[name].dimension
+    call(relu_network(he_net(d, 4, 4)), lr.Box([-1.0] * d, [1.0] * d))
     network, domain = CASES[name].build()
     before = _resident("VmRSS")
     result = call(network, domain)

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
 import linear_regions as lr
 from bench_start import start
-from cases import DEEP, LINES, PLANE, SMALL, ZIGZAGS, Case
+from cases import DEEP, LINES, PLANE, SIX_DIMENSIONS, SMALL, SOLID, ZIGZAGS, Case
 from measure import Times, first_product, in_turn, peak_megabytes, products
 from others import MANY, OTHERS, load
 
@@ -100,6 +101,50 @@ def print_plane(repeats: int, with_affinitree: bool) -> None:
             print_row(plane_row(case, repeats, with_affinitree))
 
 
+def solid_row(case: Case, repeats: int) -> list[str]:
+    network, domain = case.build()
+    regions = lr.enumerate_regions(network, domain)
+    certificate = regions.certificate
+    few = 300
+    counted, enumerated, multiplied, two = in_turn(
+        repeats,
+        lambda: lr.count_regions(network, domain),
+        lambda: lr.enumerate_regions(network, domain),
+        products(network, domain),
+        lambda: lr.count_regions(network, domain, n_jobs=2),
+    )
+    (measured,) = in_turn(1, lambda: regions.volumes)
+    (hulls,) = in_turn(
+        1, lambda: [ConvexHull(regions.vertices(cell), qhull_options="QJ").volume for cell in range(few)]
+    )
+    return [
+        case.name,
+        counted_cells(case, len(regions)),
+        milliseconds(counted),
+        milliseconds(enumerated),
+        f"{len(regions) / counted.least / 1e6:.2g}",
+        f"{counted.least / multiplied.least:.1f}",
+        f"{1e3 * measured.least:,.0f}",
+        f"{hulls.least / few / (measured.least / len(regions)):,.0f}",
+        f"{peak_megabytes(case.name, 'count'):.0f}",
+        f"{peak_megabytes(case.name, 'enumerate'):.0f}",
+        share(certificate.double_signs, certificate.signs),
+        f"{certificate.exact_signs:,}",
+        f"{counted.least / two.least:.2f}",
+    ]
+
+
+def print_solid(repeats: int) -> None:
+    print_head([
+        "three dimensions and more", "cells", "ms, count only", "ms", "million cells/s", "count / products",
+        "volumes, ms", "Qhull / ours", "MB, count only", "MB", "signs beyond float64", "in rationals",
+        "speed-up, 2 threads",
+    ])  # fmt: skip
+    for case in SOLID:
+        print_row(solid_row(case, repeats))
+    print_row(solid_row(SIX_DIMENSIONS, 1))
+
+
 def line_row(case: Case, repeats: int) -> list[str]:
     network, domain = case.build()
     lines = domain if isinstance(domain, list) else [domain]
@@ -149,6 +194,7 @@ def main() -> None:
     parser.add_argument("--affinitree", action="store_true", help="also on 2-64-64-64-1, which takes it a minute")
     arguments = parser.parse_args()
     print_plane(arguments.repeats, arguments.affinitree)
+    print_solid(arguments.repeats)
     print_lines(arguments.repeats)
     print_start(arguments.repeats)
 

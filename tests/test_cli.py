@@ -57,6 +57,7 @@ def fails(capsys: Captured, code: int, *arguments: str) -> str:
 
 DOMAINS: dict[str, tuple[list[str], Any]] = {
     "box": (["--box", "-1", "1"], lambda: lr.Box([-1, -1], [1, 1])),
+    "space": (["--space"], lambda: lr.Space(2)),
     "box by input": (["--box", "-1", ".5", "-1e-1", "2"], lambda: lr.Box([-1, -0.1], [0.5, 2])),
     "segment": (["--segment", "-1,0.25", "-.5,2"], lambda: lr.Segment([-1, 0.25], [-0.5, 2])),
     "line": (["--line", "-1,0", "1,-3"], lambda: lr.Line([-1, 0], [1, -3])),

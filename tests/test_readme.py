@@ -33,9 +33,14 @@ def test_the_first_example(tmp_path: Path) -> None:
     assert len([line for line in code.splitlines() if line]) <= 12
 
 
+def test_the_example_in_three_dimensions(tmp_path: Path) -> None:
+    code = blocks("python")[1]
+    assert run([sys.executable, "-c", f"import linear_regions as lr\n{code}"], tmp_path) == blocks("text")[1]
+
+
 def test_the_torch_example_and_the_shell_commands(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    first, second = blocks("python")
+    first, _, second = blocks("python")
     imports = "\n".join(line for line in first.splitlines() if line.startswith(("import", "from")))
     assert run([sys.executable, "-c", f"{imports}\n{second}"], tmp_path).startswith("127 ")
     commands = [
