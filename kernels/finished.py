@@ -98,21 +98,21 @@ def join_vertices(ends: Index, source: Index, number: Index, all_ends: Index, ta
 
 
 @loop
-def sort_corners(cells: Cells, row: Words) -> None:
-    """Put the corners of each cell in the order of their vertices; `row` is room for a mask."""
+def sort_corners(cells: Cells, order: Ints, masks: Words) -> None:
+    """Put the corners of each cell in the order of their vertices; `order` (C,) and `masks` (C, words) are room."""
     for c in range(cells.start.shape[0] - 1):
-        for p in range(cells.start[c] + 1, cells.start[c + 1]):
-            v = cells.corner[p]
-            if cells.corner[p - 1] < v:
-                continue
-            for w in range(row.shape[0]):
-                row[w] = cells.mask[p, w]
+        first = cells.start[c]
+        n = cells.start[c + 1] - first
+        for p in range(n):
+            key = (np.int64(cells.corner[first + p]) << 32) | p
             q = p
-            while q > cells.start[c] and cells.corner[q - 1] > v:
-                cells.corner[q] = cells.corner[q - 1]
-                for w in range(row.shape[0]):
-                    cells.mask[q, w] = cells.mask[q - 1, w]
+            while q > 0 and order[q - 1] > key:
+                order[q] = order[q - 1]
                 q -= 1
-            cells.corner[q] = v
-            for w in range(row.shape[0]):
-                cells.mask[q, w] = row[w]
+            order[q] = key
+            for w in range(masks.shape[1]):
+                masks[p, w] = cells.mask[first + p, w]
+        for p in range(n):
+            cells.corner[first + p] = order[p] >> 32
+            for w in range(masks.shape[1]):
+                cells.mask[first + p, w] = masks[order[p] & 0xFFFFFFFF, w]

@@ -92,7 +92,8 @@ class SolidComplex:
     @classmethod
     def of(cls, whole: Finished) -> SolidComplex:
         """The cells that an enumeration came to."""
-        sort_corners(whole.cells, np.empty(whole.cells.mask.shape[1], np.uint64))
+        most = int(np.diff(whole.cells.start).max())
+        sort_corners(whole.cells, np.empty(most, np.int64), np.empty((most, whole.cells.mask.shape[1]), np.uint64))
         cells, vertices = whole.cells, whole.vertices
         return cls(vertices.x, vertices.error, cells.start, cells.corner, cells.mask, cells.slot_start, cells.facet)
 

@@ -24,7 +24,7 @@ from linear_regions.solid import SolidBlock, Solids, start_block
 from linear_regions.solid_arena import SolidArena
 from linear_regions.solid_parts import Count
 from naive import Layer
-from solids import Solid, cube, random_solid, solid_report
+from solids import Solid, cube, differences, random_solid, solid_report
 
 
 def refined(solid: Solid) -> tuple[Program, Settler, SolidBlock, Count]:
@@ -314,3 +314,13 @@ def test_points_on_faces_go_to_the_lowest_cell() -> None:
             if all(v == 0 or (v > 0) == bool(q) for v, q in zip(z, p, strict=True))
         ]
         assert found == min(holds)
+
+
+def test_kernel_faces_and_volumes_of_small_cells() -> None:
+    """Simple cells, and such as have corners on more facets than there are dimensions, in blocks that are joined."""
+    for layers in (he_net(3, 3, 2), arrangement([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 0]])):
+        solid = Solid(layers, [-1.0] * 3, [1.0] * 3)
+        assert differences(solid) == []
+        r = enumerated(layers, cube(3))
+        assert sum(r.exact_volumes()) == 8
+        assert r.skeleton().edges.max() < len(r.vertex_coordinates)
