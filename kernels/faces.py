@@ -38,7 +38,7 @@ class Walk(NamedTuple):
     far: Floats  # (C,) distances of corners from the first apex
     grown: Floats  # (C,) and what they may come to by errors and rounding
     product: Floats  # (d + 1, 3) products of residuals, of distances, of their bounds
-    middle: Floats  # (d + 1, d) sums of the apexes
+    middle: Floats  # (d + 1, d) sums of the apexes; (d + 1, 0) if no centroids are wanted
 
 
 class Table(NamedTuple):
@@ -172,7 +172,7 @@ def start_cone(cells: Cells, c: int, x: Floats, error: Floats, walk: Walk, words
                 walk.grown[r] = 6.0 * size + error[v] + error[own] + TINY
     for i in range(3):
         walk.product[k, i] = 1.0
-    for i in range(d):
+    for i in range(walk.middle.shape[1]):
         walk.middle[k, i] = 0.0
     line_up(cells, c, walk, k, 0)
     for w in range(walk.todo.shape[1]):
@@ -192,6 +192,7 @@ def enter_cone(cells: Cells, c: int, walk: Walk, words: int, level: int, k: int)
     square = 0.0
     for i in range(d):
         square += walk.y[level + 1, q, i] ** 2
+    for i in range(walk.middle.shape[1]):
         walk.middle[level, i] = walk.middle[level + 1, i] + walk.y[k, q, i]
     walk.product[level, 0] = walk.product[level + 1, 0] * np.sqrt(square)
     walk.product[level, 1] = walk.product[level + 1, 1] * walk.far[q]
@@ -204,6 +205,8 @@ def enter_cone(cells: Cells, c: int, walk: Walk, words: int, level: int, k: int)
         while bits:
             r = 64 * w + lowest_bit(bits)
             bits &= bits - np.uint64(1)
+            if r == q:
+                continue
             along = 0.0
             for i in range(d):
                 along += walk.y[level + 1, r, i] * walk.y[level + 1, q, i]
@@ -248,7 +251,7 @@ def end_cone(walk: Walk, words: int, k: int) -> None:
         walk.product[0, 0] = walk.product[2, 0] * np.sqrt(square) * np.sqrt(rest)
         walk.product[0, 1] = walk.product[2, 1] * walk.far[p] * walk.far[q]
         walk.product[0, 2] = walk.product[2, 2] * walk.grown[p] * walk.grown[q]
-    for i in range(d):
+    for i in range(walk.middle.shape[1]):
         walk.middle[0, i] = walk.middle[level, i] + walk.y[k, p, i] + walk.y[k, q, i]
 
 
@@ -274,7 +277,7 @@ def next_simplex(cells: Cells, c: int, walk: Walk, words: int, level: int, k: in
 @loop
 def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell: Index, face: Words, sizes: Floats,
             centroids: Floats) -> None:  # fmt: skip
-    """Volumes of faces of dimension k >= 1 with bounds of their errors (F, 2), and their centroids (F, d).
+    """Volumes of faces of dimension k >= 1 with bounds of their errors (F, 2), and their centroids (F, d) or (F, 0).
 
     Each is given by its corners among those of a cell.
     """
@@ -296,7 +299,7 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell: In
         long = 0.0
         grown = 0.0
         n = 0
-        for i in range(d):
+        for i in range(centroids.shape[1]):
             centroids[f, i] = 0.0
         level = k
         while True:
@@ -307,10 +310,10 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell: In
             long += walk.product[0, 1]
             grown += walk.product[0, 2]
             n += 1
-            for i in range(d):
+            for i in range(centroids.shape[1]):
                 centroids[f, i] += walk.product[0, 0] * walk.middle[0, i]
         own = cells.corner[cells.start[c] + walk.apex[k]]
-        for i in range(d):
+        for i in range(centroids.shape[1]):
             centroids[f, i] = x[own, i] + (centroids[f, i] / (total * (k + 1)) if total > 0.0 else 0.0)
         rounding = (n + 8 * k) * UNIT * grown
         sizes[f, 0] = total / factorial

@@ -255,17 +255,18 @@ class SolidComplex:
 
     def measured(self, faces: Faces) -> Floats:
         """(F, 2) volumes of faces in their own dimension, and bounds of their errors."""
-        return self._measured(faces.dim, faces.cell, faces.corners)[0]
+        return self._measured(faces.dim, faces.cell, faces.corners, 0)[0]
 
-    def _measured(self, k: int, cell: Index, corners: Words) -> tuple[Floats, Floats]:
-        """Volumes with error bounds, and centroids, of faces of dimension k given by corners of cells."""
-        sizes, centroids = np.empty((len(cell), 2)), np.empty((len(cell), self.dim))
-        kernels.measure(self.cells, self.x, self.error, self._walk(), k, cell, corners, sizes, centroids)
+    def _measured(self, k: int, cell: Index, corners: Words, width: int) -> tuple[Floats, Floats]:
+        """Volumes with error bounds of faces of dimension k given by corners of cells; their centroids for width d."""
+        sizes, centroids = np.empty((len(cell), 2)), np.empty((len(cell), width))
+        walk = self._walk()._replace(middle=np.empty((self.dim + 1, width)))
+        kernels.measure(self.cells, self.x, self.error, walk, k, cell, corners, sizes, centroids)
         return read_only(sizes), read_only(centroids)
 
     @cached_property
-    def _sizes(self) -> tuple[Floats, Floats]:
-        return self._measured(self.dim, np.arange(self.n_cells, dtype=np.int32), self._whole_cells)
+    def _sizes(self) -> Floats:
+        return self._measured(self.dim, np.arange(self.n_cells, dtype=np.int32), self._whole_cells, 0)[0]
 
     @cached_property
     def _whole_cells(self) -> Words:
@@ -277,22 +278,22 @@ class SolidComplex:
     @property
     def volumes(self) -> Floats:
         """(N,) volumes."""
-        return self._sizes[0][:, 0]
+        return self._sizes[:, 0]
 
     @property
     def volume_errors(self) -> Floats:
         """(N,) proven bounds of the errors of the volumes."""
-        return self._sizes[0][:, 1]
+        return self._sizes[:, 1]
 
     @property
     def bounded(self) -> Flags:
         """(N,) all true."""
         return np.ones(self.n_cells, np.bool_)
 
-    @property
+    @cached_property
     def centroids(self) -> Floats:
         """(N, d) centres of mass."""
-        return self._sizes[1]
+        return self._measured(self.dim, np.arange(self.n_cells, dtype=np.int32), self._whole_cells, self.dim)[1]
 
     def simplices(self, cell: int) -> Ints:
         """(n, d + 1) vertices of simplices that make up a cell."""
