@@ -128,13 +128,37 @@ def acas_boxes(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
+def acas_problem(folder: Path, box: dict[str, str]) -> tuple[lr.Network, lr.Box]:
+    net = read(folder, f"acasxu/ACASXU_run2a_{box['net']}_batch_2000")
+    ends = [[float(box[f"{name}_{end}"]) for name in ("rho", "theta", "psi", "vown", "vint")] for end in ("lo", "hi")]
+    lower, upper = ((np.array(end) - net["means"][:5]) / net["ranges"][:5] for end in ends)
+    return to_network(layers_of(net)), lr.Box(lower, upper)
+
+
 @pytest.mark.parametrize("row", range(10))
 def test_acas_xu_on_property_boxes(shared_data: Path, row: int) -> None:
     """Cells after each layer, as by linear programs."""
     box = acas_boxes(shared_data)[row]
-    net = read(shared_data, f"acasxu/ACASXU_run2a_{box['net']}_batch_2000")
-    ends = [[float(box[f"{name}_{end}"]) for name in ("rho", "theta", "psi", "vown", "vint")] for end in ("lo", "hi")]
-    lower, upper = ((np.array(end) - net["means"][:5]) / net["ranges"][:5] for end in ends)
-    result = lr.count_regions(to_network(layers_of(net)), lr.Box(lower, upper), full_output=True)
+    result = lr.count_regions(*acas_problem(shared_data, box), full_output=True)
     assert result.per_layer.tolist() == [int(n) for n in box["our_lp_per_layer"].split()]
     assert result.certificate.certified
+
+
+def test_the_thin_cell_that_another_program_missed(shared_data: Path) -> None:
+    """Network 5_1 on the second box: logged with 930 sets; the volumes of 931 cells fill the box, exactly."""
+    (box,) = [b for b in acas_boxes(shared_data)[:10] if b["net"] == "5_1" and b["our_lp_per_layer"].endswith(" 931")]
+    r = lr.enumerate_regions(*acas_problem(shared_data, box))
+    assert len(r) == 931
+    r.check()
+    thin = int(r.volumes.argmin())
+    (volume,) = r.exact_volumes([thin])
+    assert 1.5e-27 < volume < 1.6e-27
+    assert volume < min(r.exact_volumes(np.argsort(r.volumes)[1:3]))
+    assert r.find(r.centroids[[thin]]).tolist() == [thin]
+    assert len(r.vertices(thin)) >= 6
+
+
+def test_volumes_of_a_property_box_add_up_exactly(shared_data: Path) -> None:
+    (box,) = [b for b in acas_boxes(shared_data)[:10] if b["our_lp_per_layer"].endswith(" 71")]
+    r = lr.enumerate_regions(*acas_problem(shared_data, box))
+    assert sum(r.exact_volumes()) == r.domain.volume
