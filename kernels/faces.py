@@ -10,6 +10,7 @@ Gram-Schmidt orthogonalisation of all corners of a face at once.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,7 @@ class Walk(NamedTuple):
     far: Floats  # (C,) distances of corners from the first apex
     grown: Floats  # (C,) and what they may come to by errors and rounding
     product: Floats  # (d + 1, 3) products of residuals, of distances, of their bounds
+    unit: Ints  # (1,) exponent of the unit of length
     middle: Floats  # (d + 1, d) sums of the apexes; (d + 1, 0) if no centroids are wanted
 
 
@@ -49,6 +51,14 @@ class Table(NamedTuple):
     last: Index  # (F,) last cell, the same if there is one only
     face: Words  # (F, words) corners of the first cell
     place: Index  # (H,) faces by hash, -1 where free; H is a power of two
+
+
+class Room(NamedTuple):
+    """Room for the faces of one cell."""
+
+    found: Words  # (R, words) corners of each
+    before: Words  # (R, words) the same of the next dimension
+    place: Index  # (H,) the faces that have been found, by hash, -1 where free; H is a power of two, at least 2 R
 
 
 @scalar
@@ -170,6 +180,27 @@ def start_cone(cells: Cells, c: int, x: Floats, error: Floats, walk: Walk, words
             if size < 1e-140:  # squares may vanish
                 walk.far[r] = 3.0 * size
                 walk.grown[r] = 6.0 * size + error[v] + error[own] + TINY
+    # in units of a power of two near the size of the face, for products neither to vanish nor to overflow
+    exponent = 0
+    largest = 0.0
+    for w in range(words):
+        bits = walk.face[k, w]
+        while bits:
+            r = 64 * w + lowest_bit(bits)
+            bits &= bits - np.uint64(1)
+            largest = max(largest, walk.far[r])
+    if 0.0 < largest < np.inf:
+        exponent = math.frexp(largest)[1]
+    walk.unit[0] = exponent
+    for w in range(words):
+        bits = walk.face[k, w]
+        while bits:
+            r = 64 * w + lowest_bit(bits)
+            bits &= bits - np.uint64(1)
+            walk.far[r] = math.ldexp(walk.far[r], -exponent)
+            walk.grown[r] = math.ldexp(walk.grown[r], -exponent)
+            for i in range(d):
+                walk.y[k, r, i] = math.ldexp(walk.y[k, r, i], -exponent)
     for i in range(3):
         walk.product[k, i] = 1.0
     for i in range(walk.middle.shape[1]):
@@ -314,10 +345,15 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell: In
                 centroids[f, i] += walk.product[0, 0] * walk.middle[0, i]
         own = cells.corner[cells.start[c] + walk.apex[k]]
         for i in range(centroids.shape[1]):
-            centroids[f, i] = x[own, i] + (centroids[f, i] / (total * (k + 1)) if total > 0.0 else 0.0)
+            shift = centroids[f, i] / (total * (k + 1)) if total > 0.0 else 0.0
+            centroids[f, i] = x[own, i] + math.ldexp(shift, walk.unit[0])
         rounding = (n + 8 * k) * UNIT * grown
-        sizes[f, 0] = total / factorial
-        sizes[f, 1] = ((grown - long) + 2.0 * rounding) / factorial * SLACK + TINY
+        bound = ((grown - long) + 2.0 * rounding) / factorial * SLACK
+        sizes[f, 0] = math.ldexp(total / factorial, k * walk.unit[0])
+        sizes[f, 1] = math.ldexp(bound, k * walk.unit[0]) * SLACK + TINY
+        if not (sizes[f, 0] < np.inf and sizes[f, 1] < np.inf):  # beyond float64, or from vertices that are
+            sizes[f, 0] = np.inf
+            sizes[f, 1] = np.inf
 
 
 @loop
@@ -364,44 +400,77 @@ def whole_cells(cells: Cells, faces: Words) -> None:
                 faces[c, w] = (np.uint64(1) << np.uint64(left)) - np.uint64(1)
 
 
-@scalar
-def list_faces(cells: Cells, c: int, d: int, walk: Walk, k: int, simple: bool, found: Words) -> int:
-    """Write all faces of dimension k < d of a cell to `found`; returns how many there are, which may exceed the room.
+@section
+def list_faces(cells: Cells, c: int, d: int, walk: Walk, k: int, simple: bool, room: Room) -> int:
+    """Write all faces of dimension k < d of a cell to `room.found`; returns how many there are, or more than the room.
 
     Facets are in the order of their slots. Where corners lie on d facets, a face is an intersection of d - k of them,
-    in one way only; elsewhere a face may be met several times.
+    in one way only. Elsewhere the faces of each dimension are found from those of the next, each once.
     """
-    count = 0
-    level = d
     words = walk.face.shape[1]
     for w in range(words):
         walk.face[d, w] = 0
     for p in range(cells.start[c + 1] - cells.start[c]):
         walk.face[d, p >> 6] |= np.uint64(1) << np.uint64(p & 63)
-    line_up(cells, c, walk, d, 0)
-    while level <= d:
-        s = next_facet(cells, c, walk, words, level, simple)
-        if s < 0:
-            level += 1
-            continue
-        if level - 1 > k:
-            level -= 1
-            line_up(cells, c, walk, level, s + 1 if simple else 0)
-            continue
-        known = False
+    count = 0
+    n = 1
+    for w in range(words):
+        room.before[0, w] = walk.face[d, w]
+    level = d
+    end = d if simple else k + 1
+    while level >= end and (simple or level > k):
+        count = 0
         if not simple:
-            for f in range(min(count, found.shape[0])):
-                known = True
-                for w in range(found.shape[1]):
-                    known = known and found[f, w] == walk.face[k, w]
-                if known:
-                    break
-        if not known:
-            if count < found.shape[0]:
-                for w in range(found.shape[1]):
-                    found[count, w] = walk.face[k, w]
-            count += 1
+            room.place[:] = -1
+        for f in range(n):
+            for w in range(words):
+                walk.face[level, w] = room.before[f, w]
+            line_up(cells, c, walk, level, 0)
+            own = level
+            while own <= level:
+                s = next_facet(cells, c, walk, words, own, simple)
+                if s < 0:
+                    own += 1
+                elif simple and own - 1 > k:
+                    own -= 1
+                    line_up(cells, c, walk, own, s + 1)
+                elif simple or is_new(walk, own - 1, room, count):
+                    if count < room.found.shape[0]:
+                        for w in range(words):
+                            room.found[count, w] = walk.face[own - 1, w]
+                    count += 1
+                    if not simple and count > room.found.shape[0]:
+                        return count
+        n = count
+        if not simple and level > k + 1:
+            for f in range(n):
+                for w in range(words):
+                    room.before[f, w] = room.found[f, w]
+        level -= 1
     return count
+
+
+@scalar
+def is_new(walk: Walk, level: int, room: Room, count: int) -> bool:
+    """Whether the face at a level is none of those found; it is then entered as the next one."""
+    value = np.uint64(0)
+    for w in range(walk.face.shape[1]):
+        low = walk.face[level, w] & np.uint64(0xFFFFFFFF)
+        high = walk.face[level, w] >> np.uint64(32)
+        value ^= low * np.uint64(0x9E3779B1) + high * np.uint64(0x5EBCA77B)  # no product overflows
+        value = ((value ^ (value >> np.uint64(29))) & np.uint64(0xFFFFFFFF)) * np.uint64(0xC2B2AE3D)
+    value ^= value >> np.uint64(32)
+    place = value & np.uint64(room.place.shape[0] - 1)
+    while room.place[place] >= 0:
+        same = True
+        for w in range(walk.face.shape[1]):
+            same = same and room.found[room.place[place], w] == walk.face[level, w]
+        if same:
+            return False
+        place = (place + np.uint64(1)) & np.uint64(room.place.shape[0] - 1)
+    if count < room.found.shape[0]:
+        room.place[place] = count
+    return True
 
 
 @scalar
@@ -444,7 +513,7 @@ def face_hash(cells: Cells, c: int, face: Words, f: int, key: Words) -> np.uint6
 
 
 @loop
-def enter_faces(cells: Cells, d: int, k: int, walk: Walk, key: Words, found: Words, table: Table, of: Index,
+def enter_faces(cells: Cells, d: int, k: int, walk: Walk, key: Words, room: Room, table: Table, of: Index,
                 by: Index, state: Ints) -> int:  # fmt: skip
     """Enter the faces of dimension k of all cells in the table, each once.
 
@@ -455,14 +524,14 @@ def enter_faces(cells: Cells, d: int, k: int, walk: Walk, key: Words, found: Wor
     while state[0] < cells.start.shape[0] - 1:
         c = state[0]
         simple = open_cell(cells, c, d, walk)
-        m = list_faces(cells, c, d, walk, k, simple, found)
+        m = list_faces(cells, c, d, walk, k, simple, room)
         n = state[1]
-        if m > found.shape[0]:
+        if m > room.found.shape[0]:
             return NEED_FOUND
         if n + m > table.hash.shape[0] or 2 * (n + m) > table.place.shape[0]:
             return NEED_TABLE
         for f in range(m):
-            value = face_hash(cells, c, found, f, key)
+            value = face_hash(cells, c, room.found, f, key)
             place = value & np.uint64(table.place.shape[0] - 1)
             while True:
                 g = int(table.place[place])
@@ -471,11 +540,11 @@ def enter_faces(cells: Cells, d: int, k: int, walk: Walk, key: Words, found: Wor
                     table.place[place] = n
                     table.hash[n] = value
                     table.cell[n] = c
-                    for w in range(found.shape[1]):
-                        table.face[n, w] = found[f, w]
+                    for w in range(room.found.shape[1]):
+                        table.face[n, w] = room.found[f, w]
                     n += 1
                     break
-                if table.hash[g] == value and same_face(cells, c, found, f, table.cell[g], table.face, g):
+                if table.hash[g] == value and same_face(cells, c, room.found, f, table.cell[g], table.face, g):
                     break
                 place = (place + np.uint64(1)) & np.uint64(table.place.shape[0] - 1)
             table.last[g] = c

@@ -93,9 +93,12 @@ class Cells:
 
     @cached_property
     def domain_volume(self) -> float:
-        """Volume of the domain in slice units, correctly rounded; inf for a whole line."""
+        """Volume of the domain in slice units, correctly rounded; inf if it is infinite or beyond float64."""
         volume = self.domain.volume
-        return float("inf") if volume is None else float(volume)
+        try:
+            return float("inf") if volume is None else float(volume)
+        except OverflowError:
+            return float("inf")
 
     @property
     def bounded(self) -> NDArray[np.bool_]:

@@ -191,7 +191,7 @@ def count_regions(
     executor: Executor | None = None,
     progress: bool = False,
 ) -> int | RegionCount:
-    """The number of linear regions, as proven as in `enumerate_regions`, in bounded memory.
+    """The number of linear regions, as proven as in `enumerate_regions`, in bounded memory (but for `Space`).
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .bits import unpacked
 from .domain.chart import AffineChart
+from .errors import InvariantViolated
 from .network import Activation, Affine, Unit
 from .program import Program
 
@@ -202,7 +203,7 @@ class ExactCells:
         else:
             kernel, nullity = flint.fmpz_mat([list(row) for row in rows]).nullspace()
             if nullity != 1:
-                raise AssertionError(f"a vertex must be the crossing of its facets, got rank {self.d + 1 - nullity}")
+                raise InvariantViolated(f"a vertex must be the crossing of its facets, got rank {self.d + 1 - nullity}")
             point = tuple(int(kernel[i, 0]) for i in range(self.d + 1))
         turn = point[-1] < 0
         if point[-1] == 0 and inside is not None:

@@ -67,14 +67,18 @@ def _chain(regions: Cells, g: LineComplex) -> LineComplex:
 def _worst(x: Floats, error: Floats) -> NDArray[np.int64]:
     """Vertices with large errors."""
     finite = np.isfinite(x).all(axis=1)
-    extent = float(np.ptp(x[finite], axis=0).max()) if finite.any() else 0.0
+    with np.errstate(over="ignore"):
+        extent = float(np.ptp(x[finite], axis=0).max()) if finite.any() else 0.0
     worst = np.argsort(-np.where(finite | np.isnan(x).any(axis=1), error, 0.0), kind="stable")[:MOST]
     return np.sort(worst[error[worst] > LIMIT * extent])
 
 
 def _rounded(point: list[Fraction]) -> tuple[NDArray[np.float64], float]:
     """The nearest floats and a bound of their distance."""
-    near = np.array([float(v) for v in point])
+    try:
+        near = np.array([float(v) for v in point])
+    except OverflowError:  # a vertex beyond float64
+        return np.array([np.inf if v > 0 else -np.inf for v in point]), np.inf
     if all(Fraction(v) == p for v, p in zip(near.tolist(), point)):
         return near, 0.0
     return near, float(np.abs(near).sum()) * UNIT * 1.001 + 2.0**-1000

@@ -12,6 +12,7 @@ from linear_regions.kernels import faces as kernels
 from linear_regions.kernels.finished import Cells, sort_corners
 
 from .bits import hashed, unpacked
+from .errors import InvariantViolated
 from .network.cast import lock, read_only
 from .solid_parts import Finished
 
@@ -151,26 +152,29 @@ class SolidComplex:
 
     @cached_property
     def _facets(self) -> tuple[Faces, Index]:
-        pairs = np.empty((2, len(self.facet_labels)), np.int32)
-        return self._listed(self.dim - 1, pairs)[0], pairs[0]
+        pairs = np.full((2, len(self.facet_labels)), -1, np.int32)
+        faces, total = self._listed(self.dim - 1, pairs)
+        if total != len(self.facet_labels):
+            raise InvariantViolated(f"cells must have {len(self.facet_labels)} facets in all, got {total}")
+        return faces, pairs[0]
 
     def _listed(self, k: int, pairs: Index) -> tuple[Faces, int]:
         """The faces of dimension k, and the number of pairs with cells; these are filled in if there is room."""
         walk = self._walk()
         key = hashed(np.arange(len(self.x), dtype=np.uint64)[:, None], 0)
-        found = np.empty((_FIRST_FACES, walk.on.shape[1]), np.uint64)
+        room = _room(_FIRST_FACES, walk.on.shape[1])
         table = _table(4 * self.n_cells + 256, walk.on.shape[1])
         state = np.zeros(3, np.int64)
-        while status := kernels.enter_faces(
-            self.cells, self.dim, k, walk, key, found, table, pairs[0], pairs[1], state
-        ):
+        while status := kernels.enter_faces(self.cells, self.dim, k, walk, key, room, table, pairs[0], pairs[1], state):
             if status == kernels.NEED_FOUND:
-                found = np.empty((2 * len(found), found.shape[1]), np.uint64)
+                room = _room(2 * len(room.found), room.found.shape[1])
             else:
                 table = _larger_table(table, int(state[1]))
         n = int(state[1])
         corners = table.face[:n].copy()
         offsets = np.concatenate([[0], np.cumsum(np.bitwise_count(corners).sum(axis=1, dtype=np.int64))])
+        if k == 1 and (np.diff(offsets) != 2).any():
+            raise InvariantViolated("edges must have two vertices, others do not")
         vertices = np.empty(offsets[-1], np.int64)
         kernels.vertices_of_faces(self.cells, table.cell[:n], corners, offsets, vertices)
         outer = np.empty(n, np.bool_)
@@ -331,8 +335,15 @@ class SolidComplex:
             far=np.empty(corners),
             grown=np.empty(corners),
             product=np.empty((d + 1, 3)),
+            unit=np.empty(1, np.int64),
             middle=np.empty((d + 1, d)),
         )
+
+
+def _room(n: int, words: int) -> kernels.Room:
+    """Room for n faces of a cell."""
+    found, before = np.empty((n, words), np.uint64), np.empty((n, words), np.uint64)
+    return kernels.Room(found, before, np.empty(1 << (2 * n - 1).bit_length(), np.int32))
 
 
 def _table(room: int, words: int) -> kernels.Table:

@@ -262,8 +262,10 @@ class SpaceComplex:
         """(n, 2) sums of sizes with error bounds; infinite without error where a part is."""
         total = np.zeros((n, 2))
         np.add.at(total, of[~far], own_sizes[~far])
-        total[:, 1] = total[:, 1] * (1 + 2.0**-20) + 2.0**-30 * _UNIT * total[:, 0]
-        total[:, 1] += np.bincount(of, minlength=n) * _UNIT * total[:, 0]
+        with np.errstate(all="ignore"):
+            rounding = (np.bincount(of, minlength=n) + 1) * _UNIT * total[:, 0]
+            total[:, 1] = (total[:, 1] + rounding) * (1 + 2.0**-20)
+        total[np.isnan(total).any(axis=1)] = np.inf
         total[of[far]] = np.inf, 0.0
         return read_only(total)
 
@@ -309,8 +311,8 @@ class SpaceComplex:
             moments = self.parts.centroids * sizes[:, :1]
         total = self._sums(sizes, self.whole, self.n_cells, far)
         moment = np.zeros((self.n_cells, self.dim))
-        np.add.at(moment, self.whole[~far], moments[~far])
         with np.errstate(all="ignore"):
+            np.add.at(moment, self.whole[~far], moments[~far])
             centroids = np.where(self.bounded[:, None], moment / total[:, :1], np.inf)
         return total, read_only(centroids)
 

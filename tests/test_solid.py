@@ -259,6 +259,8 @@ def test_checks_find_what_is_wrong() -> None:
     for geometry, message in wrong:
         with pytest.raises(lr.InvariantViolated, match=message):
             replace(r, coarse=geometry).check()
+    with pytest.raises(lr.InvariantViolated, match="per_layer must count"):
+        replace(r, per_layer=r.per_layer - [1, 0]).check()
     patterns = tuple(p[order] for p in r.packed_patterns)
     with pytest.raises(lr.InvariantViolated):
         replace(r, packed_patterns=patterns).check()
@@ -324,3 +326,15 @@ def test_kernel_faces_and_volumes_of_small_cells() -> None:
         r = enumerated(layers, cube(3))
         assert sum(r.exact_volumes()) == 8
         assert r.skeleton().edges.max() < len(r.vertex_coordinates)
+
+
+@pytest.mark.parametrize(("d", "size"), [(3, 1e-82), (3, 1e77), (4, 1e-65), (6, 1e-47), (3, 1e160)])
+def test_boxes_of_any_size(d: int, size: float) -> None:
+    """Eight cells for three axes: volumes and centroids neither vanish nor overflow before they have to."""
+    r = enumerated(arrangement([[*row, 0.0] for row in np.eye(d).tolist()]), cube(d, size))
+    r.check()
+    assert len(r) == 2**d
+    assert np.allclose(np.abs(r.centroids) / size, 0.5) or size > 1e100
+    assert not np.isnan(r.volumes).any() and not np.isnan(r.volume_errors).any()
+    assert r.distance([[0.25 * size] * d])[0] == pytest.approx(0.25 * size, rel=1e-12)
+    assert str(len(r)) in r.summary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -183,3 +184,43 @@ def test_dead_layers_and_affine_networks() -> None:
 def test_what_is_no_dimension(dim: object) -> None:
     with pytest.raises(lr.InvalidInput, match="dim must be an integer from 1 to 6"):
         lr.Space(dim)  # type: ignore[arg-type]
+
+
+def test_checks_find_what_is_wrong_with_parts() -> None:
+    r = enumerated(he_net(3, 5, 3), lr.Space(3))
+    g = r.geometry
+    label = g.parts.facet_labels.copy()
+    own = np.flatnonzero(label >= 0)[0]
+    label[own] = (label[own] + 1) % 5
+    walls = g.parts.facet_labels.copy()
+    walls[np.flatnonzero(walls == -1)[0]] = -2
+    for wrong in (label, walls):
+        with pytest.raises(lr.InvariantViolated, match="parts"):
+            replace(r, coarse=replace(g, parts=replace(g.parts, facet_labels=wrong))).check()
+    with pytest.raises(lr.InvariantViolated):
+        replace(r, coarse=replace(g, whole=np.roll(g.whole, 1))).check()
+
+
+def test_vertices_beyond_float64() -> None:
+    """Lines at 1e600: counted, told apart, and at infinity as far as floats can tell."""
+    far = 1e300
+    network = lr.Network.from_arrays(
+        [np.vstack([np.eye(2) / far, np.ones((1, 2))]), np.ones((1, 3))], [[far, far, 1], [0]]
+    )
+    r = lr.enumerate_regions(network, lr.Space(2))
+    r.check()
+    assert (len(r), r.f_vector, int(r.bounded.sum())) == (7, (3, 9, 7), 1)
+    assert (r.find([[0, 0], [1e308, -1e308], [-1e308, 0]]) >= 0).all()
+    assert r.distance([[1.0, 2.0]])[0] == pytest.approx(8**0.5, rel=1e-12)
+
+
+def test_many_corners_on_more_facets_than_dimensions() -> None:
+    """Faces are found once each, however many chains of faces lead to them."""
+    weights = np.random.default_rng(1).integers(-2, 3, (7, 5))
+    r = enumerated(arrangement(np.column_stack([weights, np.zeros(7)]).tolist()), lr.Space(5))
+    r.check()
+    box = enumerated(arrangement(np.column_stack([weights, np.zeros(7)]).tolist()), lr.Box([-1] * 5, [1] * 5))
+    box.check()
+    assert len(r) == len(box)
+    inner = [int(box.geometry.faces(k).inner.sum()) for k in (1, 2, 3, 4)]
+    assert r.f_vector == (box.geometry.n_interior_vertices, *inner, len(box))

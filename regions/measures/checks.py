@@ -33,9 +33,11 @@ def check(regions: Regions, *, exact: bool) -> None:
     parts = g.parts if isinstance(g, SpaceComplex) else g
     if isinstance(parts, SolidComplex) and (failure := parts.incidence_failure()):
         _raise([failure])
+    if isinstance(g, SpaceComplex):
+        _raise([*_parts(g)])
     _raise([*_counts(regions), *_incidence(regions)])  # what follows relies on sound indices
     with np.errstate(all="ignore"):  # numbers beyond float64 show nothing
-        _raise([*_patterns(regions), *_changes(regions, exact)])
+        _raise([*_patterns(regions), *_layers(regions), *_changes(regions, exact)])
         _raise([*volume_failures(regions, exact), *side_failures(regions), *map_failures(regions)])
 
 
@@ -76,6 +78,34 @@ def _incidence(regions: Regions) -> Iterator[str]:
         open_ = np.flatnonzero(end != g.cell_vertices[g.next_corner])
         if len(open_):
             yield f"the sides of every cell must form a cycle, {len(open_)} do not meet the next one"
+
+
+def _parts(g: SpaceComplex) -> Iterator[str]:
+    """Facets of the parts of cells have two of them but at infinity; those of a hyperplane tell its cells apart."""
+    sides, label = g.parts.facet_cells, g.parts.label
+    wrong = np.flatnonzero((sides >= 0).all(axis=1) != (label != -1))
+    if len(wrong):
+        yield f"facets of parts must have two cells but at infinity, {len(wrong)} do not"
+        return
+    own = np.flatnonzero(label >= 0)
+    bit = np.empty(int(g.bit_labels.max(initial=-1)) + 1, np.int64)
+    bit[g.bit_labels[g.bit_labels >= 0]] = np.flatnonzero(g.bit_labels >= 0)
+    place = bit[label[own]]
+    first, second = g.patterns[g.whole[sides[own]], place[:, None] // 64].T
+    if same := np.count_nonzero(((first ^ second) >> (place % 64).astype(np.uint64)) & np.uint64(1) == 0):
+        yield f"the parts on both sides of a hyperplane must differ in its sign, {same} pairs do not"
+
+
+def _layers(regions: Regions) -> Iterator[str]:
+    """Cells after each layer are the different beginnings of patterns."""
+    key = np.zeros((len(regions), 2), np.uint64)  # two hashes, lest a chance makes different ones the same
+    found = []
+    for step, words in zip(regions.program.steps, regions.packed_patterns, strict=True):
+        key = np.column_stack([hashed(np.column_stack([key, words]), seed) for seed in (0, 1)])
+        if step.has_units:
+            found.append(len(np.unique(key, axis=0)))
+    if found != regions.per_layer.tolist() and not isinstance(regions.domain, Polyline):
+        yield f"per_layer must count the beginnings of patterns, {found}, got {regions.per_layer.tolist()}"
 
 
 def _patterns(regions: Regions) -> Iterator[str]:

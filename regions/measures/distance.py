@@ -39,6 +39,12 @@ def distance(regions: Regions, points: object, to: str) -> Floats:
     if isinstance(geometry, LineComplex):
         return _on_line(geometry, cells, given[:, 0])
     result = np.empty(len(given))
+    with np.errstate(all="ignore"):
+        _fill(geometry, cells, given, result)
+    return result
+
+
+def _fill(geometry: PlaneComplex | SolidComplex | SpaceComplex, cells: Ints, given: Floats, result: Floats) -> None:
     for first in range(0, len(given), _CHUNK):
         own = slice(first, first + _CHUNK)
         if isinstance(geometry, PlaneComplex):
@@ -47,7 +53,6 @@ def distance(regions: Regions, points: object, to: str) -> Floats:
             result[own] = _in_space(geometry, cells[own], given[own])
         else:
             result[own] = _in_whole_space(geometry, cells[own], given[own])
-    return result
 
 
 def _on_line(geometry: LineComplex, cells: Ints, t: Floats) -> Floats:
@@ -103,6 +108,12 @@ def _to_hull(points: Floats, directions: Floats) -> float:
     |s p|^2 + (s - 1)^2 has the nearest p (Lawson & Hanson, Solving Least Squares Problems, chapter 23). Lengths are
     scaled for s to be neither near 0 nor 1.
     """
+    finite = np.isfinite(points).all(axis=1)
+    points, unit = points[finite], float(np.abs(points[finite]).max(initial=0.0))
+    if unit == 0.0:  # all are the origin; or beyond float64
+        return 0.0 if finite.any() else np.inf
+    unit = 2.0 ** (np.frexp(unit)[1] - 1)
+    points = points / unit  # squares neither vanish nor overflow
     scale = float(np.linalg.norm(points, axis=1).min())
     if scale == 0.0:
         return 0.0
@@ -115,4 +126,4 @@ def _to_hull(points: Floats, directions: Floats) -> float:
         if nearest < scale * 2.0**-40:
             break
         scale = nearest
-    return nearest
+    return float(nearest * unit)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.bits import hashed
+from linear_regions.errors import InvariantViolated
 from linear_regions.exact import cell_pieces
 from linear_regions.program import Program
 
@@ -51,7 +52,7 @@ class PatternTable:
                 return
             pairs = self._words[self._order[twins]], self._words[self._order[twins + 1]]
             if (pairs[0] == pairs[1]).all(axis=1).any():
-                raise ValueError("two cells have the same pattern")
+                raise InvariantViolated("patterns must be unique, two cells have the same one")
             self.seed += 1
 
     def find(self, packed: Sequence[Words], count: int) -> Ints:

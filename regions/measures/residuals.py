@@ -59,8 +59,10 @@ def _solid_failures(g: SolidComplex) -> Iterator[str]:
     room = np.zeros((2, g.n_cells))  # for rounding, in either sum
     pieces = np.zeros(g.n_cells)
     error = np.maximum.reduceat(g.error[g.corners], g.cell_offsets[:-1])
-    for first in range(0, len(facets), _CHUNK):
-        own = slice(first, first + _CHUNK)
+    inner = np.add.reduceat(g.x[g.corners], g.cell_offsets[:-1]) / np.diff(g.cell_offsets)[:, None]
+    chunk = max(64, 2 * _CHUNK // factorial(d - 1))
+    for first in range(0, len(facets), chunk):
+        own = slice(first, first + chunk)
         simplices, owner = g.triangulated(d - 1, facets.cell[own], facets.corners[own])
         corner = g.x[simplices[:, 0]]
         rays = g.x[simplices[:, 1:]] - corner[:, None]
@@ -68,7 +70,7 @@ def _solid_failures(g: SolidComplex) -> Iterator[str]:
         for cell in g.facet_cells[first + owner].T:
             inside = cell >= 0
             c = cell[inside]
-            ray = corner[inside] - g.centroids[c]
+            ray = corner[inside] - inner[c]
             far = np.linalg.norm(ray, axis=1)
             height = np.sum(area[inside] * ray, axis=1)
             rounded = rounding[inside] * far * 2
