@@ -20,9 +20,9 @@ from .space_complex import SpaceComplex
 if TYPE_CHECKING:
     from .cells import Cells
 
-LIMIT = 2.0**-20  # of the size of the domain
 Floats = NDArray[np.float64]
 
+LIMIT = 2.0**-20  # of the size of the domain
 MOST = 4096  # at a few milliseconds each
 
 
@@ -36,7 +36,7 @@ def sharpened(regions: Cells) -> Geometry:
         return _chain(regions, g)
     cells = g.parts if isinstance(g, SpaceComplex) else g
     error, x = cells.error.copy(), cells.x.copy()
-    worst = _worst(x, error)
+    worst = _worst(x, np.where(g.at_infinity, 0.0, error) if isinstance(g, SpaceComplex) else error)
     if not len(worst):
         return g
     places = np.empty(len(x), np.int64)  # a corner at each vertex, in the flat arrays
@@ -47,8 +47,7 @@ def sharpened(regions: Cells) -> Geometry:
         labels = cells.corner_labels(own)[places[v] - int(cells.cell_offsets[own])]
         cell = int(g.whole[own]) if isinstance(g, SpaceComplex) else own
         *point, w = exact.vertex(labels, regions.words(cell))
-        if w:
-            x[v], error[v] = _rounded([Fraction(int(c), int(w)) for c in point])
+        x[v], error[v] = _rounded([Fraction(int(c), int(w)) for c in point])
     placed = replace(cells, x=x, error=error)
     return placed if isinstance(placed, PlaneComplex) or not isinstance(g, SpaceComplex) else replace(g, parts=placed)
 
@@ -69,7 +68,7 @@ def _worst(x: Floats, error: Floats) -> NDArray[np.int64]:
     finite = np.isfinite(x).all(axis=1)
     with np.errstate(over="ignore"):
         extent = float(np.ptp(x[finite], axis=0).max()) if finite.any() else 0.0
-    worst = np.argsort(-np.where(finite | np.isnan(x).any(axis=1), error, 0.0), kind="stable")[:MOST]
+    worst = np.argsort(-error, kind="stable")[:MOST]
     return np.sort(worst[error[worst] > LIMIT * extent])
 
 

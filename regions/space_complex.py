@@ -91,7 +91,7 @@ class SpaceComplex:
         return int(self.whole.max()) + 1
 
     @cached_property
-    def _at_infinity(self) -> Flags:
+    def at_infinity(self) -> Flags:
         """(V,) which vertices of the parts are at infinity."""
         held: Flags = self.parts.domain_facets[:, 0] & np.uint64(1) != 0
         return held
@@ -99,7 +99,7 @@ class SpaceComplex:
     @cached_property
     def bounded(self) -> Flags:
         """(N,) whether a cell is bounded."""
-        far = np.add.reduceat(self._at_infinity[self.parts.corners], self.parts.cell_offsets[:-1]) > 0
+        far = np.add.reduceat(self.at_infinity[self.parts.corners], self.parts.cell_offsets[:-1]) > 0
         bounded = np.ones(self.n_cells, np.bool_)
         bounded[self.whole[far]] = False
         return read_only(bounded)
@@ -149,9 +149,9 @@ class SpaceComplex:
         parts = self.parts
         if k == 0:
             owner = np.repeat(np.arange(parts.n_cells), np.diff(parts.cell_offsets))
-            return parts.cell_vertices, owner, ~self._at_infinity
+            return parts.cell_vertices, owner, ~self.at_infinity
         faces, face, cell = parts.faces_of_cells(k)
-        near = np.add.reduceat(~self._at_infinity[faces.vertices], faces.offsets[:-1]) > 0
+        near = np.add.reduceat(~self.at_infinity[faces.vertices], faces.offsets[:-1]) > 0
         return face, cell, near
 
     def _of_dimension(self, k: int) -> Ints:
@@ -254,7 +254,7 @@ class SpaceComplex:
 
     def _reaches_infinity(self, facets: Ints) -> Flags:
         faces = self.parts.faces(self.dim - 1)
-        far: Flags = np.add.reduceat(self._at_infinity[faces.vertices], faces.offsets[:-1])[facets] > 0
+        far: Flags = np.add.reduceat(self.at_infinity[faces.vertices], faces.offsets[:-1])[facets] > 0
         return far
 
     @staticmethod
@@ -305,7 +305,7 @@ class SpaceComplex:
 
     @cached_property
     def _sizes(self) -> tuple[Floats, Floats]:
-        far = np.add.reduceat(self._at_infinity[self.parts.corners], self.parts.cell_offsets[:-1]) > 0
+        far = np.add.reduceat(self.at_infinity[self.parts.corners], self.parts.cell_offsets[:-1]) > 0
         with np.errstate(all="ignore"):
             sizes = np.column_stack([self.parts.volumes, self.parts.volume_errors])
             moments = self.parts.centroids * sizes[:, :1]

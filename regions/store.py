@@ -177,13 +177,13 @@ def _geometry(
         n = int(whole.max(initial=-1)) + 1
         if len(whole) != parts.n_cells or whole.min() < 0 or len(np.unique(whole)) != n:
             raise invalid("cells_whole", f"hold the cell of each of {parts.n_cells} parts", f"{len(whole)} numbers")
-        far = directions.any(axis=1) if directions.shape == parts.x.shape else np.zeros(0)
-        if not np.array_equal(far, ~np.isfinite(parts.x).all(axis=1)):
-            raise invalid("cells_directions", "be those of the vertices at infinity", "others")
         if any(words.shape != (n, program.word_count(i)) for i, words in enumerate(patterns)):
             raise invalid("patterns", f"be those of {n} cells", [words.shape for words in patterns])
         side_by_side = np.concatenate([np.zeros((n, 0), np.uint64), *patterns], axis=1)
-        return SpaceComplex(parts, directions, whole, side_by_side, program.bit_labels)
+        geometry = SpaceComplex(parts, directions, whole, side_by_side, program.bit_labels)
+        if directions.shape != parts.x.shape or (directions.any(axis=1) != geometry.at_infinity).any():
+            raise invalid("cells_directions", "be those of the vertices at infinity", "others")
+        return geometry
     if dim > 2:
         if not np.isfinite(own["x"]).all():
             raise invalid("cells_x", "be finite", "other numbers")
