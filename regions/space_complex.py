@@ -118,8 +118,8 @@ class SpaceComplex:
         for k in range(d):
             face, cell, finite = self._pairs(k)
             n_parts[k] = len(finite)
-            pairs = np.unique(face * self.n_cells + self.whole[cell])
-            face, cell = np.divmod(pairs, self.n_cells)
+            pairs = np.sort(face * self.n_cells + self.whole[cell])  # np.unique takes ten times as long
+            face, cell = np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], self.n_cells)
             sizes = np.bincount(face, minlength=len(finite))
             starts = np.cumsum(sizes) - sizes
             for size in np.unique(sizes[finite & (sizes > 1)]).tolist():
