@@ -346,11 +346,11 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, k: int, cell: In
         own = cells.corner[cells.start[c] + walk.apex[k]]
         for i in range(centroids.shape[1]):
             shift = centroids[f, i] / (total * (k + 1)) if total > 0.0 else 0.0
-            centroids[f, i] = x[own, i] + math.ldexp(shift, walk.unit[0])
+            centroids[f, i] = x[own, i] + math.ldexp(shift, int(walk.unit[0]))
         rounding = (n + 8 * k) * UNIT * grown
         bound = ((grown - long) + 2.0 * rounding) / factorial * SLACK
-        sizes[f, 0] = math.ldexp(total / factorial, k * walk.unit[0])
-        sizes[f, 1] = math.ldexp(bound, k * walk.unit[0]) * SLACK + TINY
+        sizes[f, 0] = math.ldexp(total / factorial, k * int(walk.unit[0]))
+        sizes[f, 1] = math.ldexp(bound, k * int(walk.unit[0])) * SLACK + TINY
         if not (sizes[f, 0] < np.inf and sizes[f, 1] < np.inf):  # beyond float64, or from vertices that are
             sizes[f, 0] = np.inf
             sizes[f, 1] = np.inf
