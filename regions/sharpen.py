@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import UNIT, Geometry, LineComplex, PlaneComplex
 from .measures.exactly import exact_breakpoint
+from .solid_complex import SolidComplex
 from .space_complex import SpaceComplex
 
 if TYPE_CHECKING:
     from .cells import Cells
 
+_Complex = TypeVar("_Complex", bound=PlaneComplex | SolidComplex)
 Floats = NDArray[np.float64]
 
 LIMIT = 2.0**-20  # of the size of the domain
@@ -34,22 +36,26 @@ def sharpened(regions: Cells) -> Geometry:
     g = regions.coarse
     if isinstance(g, LineComplex):
         return _chain(regions, g)
-    cells = g.parts if isinstance(g, SpaceComplex) else g
-    error, x = cells.error.copy(), cells.x.copy()
-    worst = _worst(x, np.where(g.at_infinity, 0.0, error) if isinstance(g, SpaceComplex) else error)
+    if isinstance(g, SpaceComplex):
+        return replace(g, parts=_placed(regions, g.parts, g.whole, np.where(g.at_infinity, 0.0, g.parts.error)))
+    return _placed(regions, g, np.arange(g.n_cells), g.error)
+
+
+def _placed(regions: Cells, cells: _Complex, region: NDArray[np.int64], doubt: Floats) -> _Complex:
+    """Cells, each a part of a region, with those vertices placed again about which there is the most doubt."""
+    worst = _worst(cells.x, doubt)
     if not len(worst):
-        return g
+        return cells
+    error, x = cells.error.copy(), cells.x.copy()
     places = np.empty(len(x), np.int64)  # a corner at each vertex, in the flat arrays
     places[cells.cell_vertices[::-1]] = np.arange(len(cells.cell_vertices))[::-1]
     exact = regions.settlers[0].exact
     for v in worst.tolist():
         own = int(np.searchsorted(cells.cell_offsets, places[v], side="right")) - 1
         labels = cells.corner_labels(own)[places[v] - int(cells.cell_offsets[own])]
-        cell = int(g.whole[own]) if isinstance(g, SpaceComplex) else own
-        *point, w = exact.vertex(labels, regions.words(cell))
+        *point, w = exact.vertex(labels, regions.words(int(region[own])))
         x[v], error[v] = _rounded([Fraction(int(c), int(w)) for c in point])
-    placed = replace(cells, x=x, error=error)
-    return placed if isinstance(placed, PlaneComplex) or not isinstance(g, SpaceComplex) else replace(g, parts=placed)
+    return replace(cells, x=x, error=error)
 
 
 def _chain(regions: Cells, g: LineComplex) -> LineComplex:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -67,14 +68,17 @@ class Widths:
     z_next: int
     words: int
 
-    def of(self, name: str) -> tuple[int, ...]:
-        """Shape of an array after its first axis."""
-        shapes: dict[str, tuple[int, ...]] = {
+    @cached_property
+    def _tails(self) -> dict[str, tuple[int, ...]]:
+        return {
             "mask": (self.mask,), "z": (self.z,), "z_next": (self.z_next,), "x": (self.x,), "ends": (2,),
             "off": (self.dim, off.OFF_COLUMNS), "vertex": (bounds.VERTEX_COLUMNS,),
             "positive": (self.words,), "negative": (self.words,), "pattern": (self.words,),
         }  # fmt: skip
-        return shapes.get(name, ())
+
+    def of(self, name: str) -> tuple[int, ...]:
+        """Shape of an array after its first axis."""
+        return self._tails.get(name, ())
 
 
 _CELLS = "start", "slot_start", "root", "pattern", "corner", "mask", "facet"  # written anew in every step

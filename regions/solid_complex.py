@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,8 +59,42 @@ class Faces:
         return len(self.cell)
 
 
+class Sized(ABC):
+    """What has volumes, and facets with volumes, in its own dimension: each with a proven bound of its error."""
+
+    @property
+    @abstractmethod
+    def sizes(self) -> Floats:
+        """(N, 2) volumes of the cells and bounds of their errors; infinite without error for unbounded cells."""
+
+    @property
+    @abstractmethod
+    def facet_sizes(self) -> Floats:
+        """(F, 2) the same of the facets."""
+
+    @property
+    def volumes(self) -> Floats:
+        """(N,) volumes of the cells."""
+        return self.sizes[:, 0]
+
+    @property
+    def volume_errors(self) -> Floats:
+        """(N,) bounds of their errors."""
+        return self.sizes[:, 1]
+
+    @property
+    def facet_measures(self) -> Floats:
+        """(F,) (d - 1)-volumes of the facets."""
+        return self.facet_sizes[:, 0]
+
+    @property
+    def facet_errors(self) -> Floats:
+        """(F,) bounds of their errors."""
+        return self.facet_sizes[:, 1]
+
+
 @dataclass(frozen=True, eq=False)
-class SolidComplex:
+class SolidComplex(Sized):
     """A conforming complex of convex polytopes.
 
     Attributes
@@ -145,6 +180,12 @@ class SolidComplex:
 
     def faces_of_cells(self, k: int) -> tuple[Faces, Ints, Ints]:
         """All faces of dimension k, 0 < k < d; and pairs of a face and a cell that has it, as two arrays."""
+        if k == self.dim - 1:
+            return (
+                self._facets[0],
+                self.cell_facets,
+                np.repeat(np.arange(self.n_cells), np.diff(self.cell_facet_offsets)),
+            )
         faces, total = self._listed(k, np.empty((2, 0), np.int32))
         pairs = np.empty((2, total), np.int32)
         self._listed(k, pairs)
@@ -185,6 +226,12 @@ class SolidComplex:
         faces = Faces(k, table.cell[:n].copy(), table.last[:n].copy(), corners, offsets, vertices, ~outer)
         return faces, int(state[2])
 
+    @property
+    def reaching(self) -> Flags:
+        """(V,) the vertices on facet 0 of the domain."""
+        on: Flags = self.domain_facets[:, 0] & np.uint64(1) != 0
+        return on
+
     @cached_property
     def domain_facets(self) -> Words:
         """(V, words) facets of the domain that each vertex lies on."""
@@ -193,7 +240,7 @@ class SolidComplex:
         kernels.domain_facets(self.cells, held)
         return held
 
-    @property
+    @cached_property
     def f_vector(self) -> tuple[int, ...]:
         """Number of faces of each dimension, from vertices to cells."""
         return (len(self.x), *(len(self.faces(k)) for k in range(1, self.dim)), self.n_cells)
@@ -205,10 +252,10 @@ class SolidComplex:
 
     # Facets
 
-    @property
+    @cached_property
     def cell_facets(self) -> Ints:
         """(S,) the facet that each facet of each cell is."""
-        return self._facets[1].astype(np.int64)
+        return read_only(self._facets[1].astype(np.int64))
 
     @cached_property
     def label(self) -> Index:
@@ -237,23 +284,13 @@ class SolidComplex:
     def facet_cells(self) -> Ints:
         """(F, 2) the cells on both sides, -1 outside the domain."""
         facets = self._facets[0]
-        return read_only(
-            np.column_stack([facets.cell, np.where(facets.last == facets.cell, -1, facets.last)]).astype(np.int64)
-        )
+        other = np.where(facets.last == facets.cell, -1, facets.last)
+        return read_only(np.column_stack([facets.cell, other]).astype(np.int64))
 
     @cached_property
-    def _facet_sizes(self) -> Floats:
+    def facet_sizes(self) -> Floats:
+        """See `Sized`."""
         return self.measured(self._facets[0])
-
-    @property
-    def facet_measures(self) -> Floats:
-        """(F,) (d - 1)-volumes."""
-        return self._facet_sizes[:, 0]
-
-    @property
-    def facet_errors(self) -> Floats:
-        """(F,) bounds of their errors."""
-        return self._facet_sizes[:, 1]
 
     # Volumes
 
@@ -269,7 +306,8 @@ class SolidComplex:
         return read_only(sizes), read_only(centroids)
 
     @cached_property
-    def _sizes(self) -> Floats:
+    def sizes(self) -> Floats:
+        """See `Sized`."""
         return self._measured(self.dim, np.arange(self.n_cells, dtype=np.int32), self._whole_cells, 0)[0]
 
     @cached_property
@@ -278,16 +316,6 @@ class SolidComplex:
         corners = np.empty((self.n_cells, -(-int(np.diff(self.cell_offsets).max()) // 64)), np.uint64)
         kernels.whole_cells(self.cells, corners)
         return corners
-
-    @property
-    def volumes(self) -> Floats:
-        """(N,) volumes."""
-        return self._sizes[:, 0]
-
-    @property
-    def volume_errors(self) -> Floats:
-        """(N,) proven bounds of the errors of the volumes."""
-        return self._sizes[:, 1]
 
     @property
     def bounded(self) -> Flags:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .bits import flat_ranges
 from .network.cast import read_only
-from .solid_complex import SolidComplex
+from .solid_complex import Sized, SolidComplex
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -36,7 +36,7 @@ class _Stars(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class SpaceComplex:
+class SpaceComplex(Sized):
     """A complex of polyhedra that fill R^d.
 
     Attributes
@@ -69,7 +69,7 @@ class SpaceComplex:
     def of(cls, homogeneous: SolidComplex, whole: Ints, patterns: Words, bit_labels: Ints) -> SpaceComplex:
         """Cells from parts in homogeneous coordinates (u, w), with the cell of each part."""
         u, w = homogeneous.x[:, :-1], homogeneous.x[:, -1:]
-        at_infinity = homogeneous.domain_facets[:, 0] & np.uint64(1) != 0
+        at_infinity = homogeneous.reaching
         with np.errstate(all="ignore"):
             x = np.where(at_infinity[:, None], np.inf, u / w)
             size = np.linalg.norm(x, axis=1)
@@ -93,16 +93,20 @@ class SpaceComplex:
     @cached_property
     def at_infinity(self) -> Flags:
         """(V,) which vertices of the parts are at infinity."""
-        held: Flags = self.parts.domain_facets[:, 0] & np.uint64(1) != 0
-        return held
+        return self.parts.reaching
 
     @cached_property
     def bounded(self) -> Flags:
         """(N,) whether a cell is bounded."""
-        far = np.add.reduceat(self.at_infinity[self.parts.corners], self.parts.cell_offsets[:-1]) > 0
         bounded = np.ones(self.n_cells, np.bool_)
-        bounded[self.whole[far]] = False
+        bounded[self.whole[self._far_parts]] = False
         return read_only(bounded)
+
+    @cached_property
+    def _far_parts(self) -> Flags:
+        """(parts,) whether a part reaches infinity."""
+        far: Flags = np.add.reduceat(self.at_infinity[self.parts.corners], self.parts.cell_offsets[:-1]) > 0
+        return far
 
     # Faces
 
@@ -178,15 +182,15 @@ class SpaceComplex:
         result: Ints = own[star.dim[face[own]] == 0]
         return result
 
-    @property
+    @cached_property
     def vertex_coordinates(self) -> Floats:
         """(V, d)."""
-        return self.parts.x[self._vertices]
+        return read_only(self.parts.x[self._vertices])
 
-    @property
+    @cached_property
     def error(self) -> Floats:
         """(V,) bounds of the vertices' Euclidean distances from the exact ones."""
-        return self.parts.error[self._vertices]
+        return read_only(self.parts.error[self._vertices])
 
     @cached_property
     def _cells_of_vertices(self) -> tuple[Ints, Ints]:
@@ -246,38 +250,25 @@ class SpaceComplex:
         return np.ones(len(self._facets), np.bool_)
 
     @cached_property
-    def _facet_sizes(self) -> Floats:
+    def facet_sizes(self) -> Floats:
+        """See `Sized`."""
         own, facet = self._facet_parts
+        far = np.add.reduceat(self.at_infinity[self.parts.facet_vertices], self.parts.facet_offsets[:-1])[own] > 0
         with np.errstate(all="ignore"):
-            sizes = self.parts.measured(self.parts.faces(self.dim - 1))[own]
-        return self._sums(own_sizes=sizes, of=facet, n=len(self._facets), far=self._reaches_infinity(own))
-
-    def _reaches_infinity(self, facets: Ints) -> Flags:
-        faces = self.parts.faces(self.dim - 1)
-        far: Flags = np.add.reduceat(self.at_infinity[faces.vertices], faces.offsets[:-1])[facets] > 0
-        return far
+            sizes = self.parts.facet_sizes[own]
+        return self._sums(sizes, facet, len(self._facets), far)
 
     @staticmethod
-    def _sums(own_sizes: Floats, of: Ints, n: int, far: Flags) -> Floats:
+    def _sums(sizes: Floats, of: Ints, n: int, far: Flags) -> Floats:
         """(n, 2) sums of sizes with error bounds; infinite without error where a part is."""
         total = np.zeros((n, 2))
-        np.add.at(total, of[~far], own_sizes[~far])
+        np.add.at(total, of[~far], sizes[~far])
         with np.errstate(all="ignore"):
             rounding = (np.bincount(of, minlength=n) + 1) * _UNIT * total[:, 0]
             total[:, 1] = (total[:, 1] + rounding) * (1 + 2.0**-20)
         total[np.isnan(total).any(axis=1)] = np.inf
         total[of[far]] = np.inf, 0.0
         return read_only(total)
-
-    @property
-    def facet_measures(self) -> Floats:
-        """(F,) (d - 1)-volumes; infinite for unbounded facets."""
-        return self._facet_sizes[:, 0]
-
-    @property
-    def facet_errors(self) -> Floats:
-        """(F,) bounds of their errors; zero where they are infinite."""
-        return self._facet_sizes[:, 1]
 
     @cached_property
     def _facet_corners(self) -> tuple[Ints, Ints]:
@@ -304,32 +295,21 @@ class SpaceComplex:
     # Volumes
 
     @cached_property
-    def _sizes(self) -> tuple[Floats, Floats]:
-        far = np.add.reduceat(self.at_infinity[self.parts.corners], self.parts.cell_offsets[:-1]) > 0
+    def sizes(self) -> Floats:
+        """See `Sized`."""
         with np.errstate(all="ignore"):
-            sizes = np.column_stack([self.parts.volumes, self.parts.volume_errors])
-            moments = self.parts.centroids * sizes[:, :1]
-        total = self._sums(sizes, self.whole, self.n_cells, far)
-        moment = np.zeros((self.n_cells, self.dim))
-        with np.errstate(all="ignore"):
-            np.add.at(moment, self.whole[~far], moments[~far])
-            centroids = np.where(self.bounded[:, None], moment / total[:, :1], np.inf)
-        return total, read_only(centroids)
+            sizes = self.parts.sizes
+        return self._sums(sizes, self.whole, self.n_cells, self._far_parts)
 
-    @property
-    def volumes(self) -> Floats:
-        """(N,) volumes; infinite for unbounded cells."""
-        return self._sizes[0][:, 0]
-
-    @property
-    def volume_errors(self) -> Floats:
-        """(N,) proven bounds of the errors of the volumes; zero where they are infinite."""
-        return self._sizes[0][:, 1]
-
-    @property
+    @cached_property
     def centroids(self) -> Floats:
         """(N, d) centres of mass; not finite for unbounded cells."""
-        return self._sizes[1]
+        near = ~self._far_parts
+        moment = np.zeros((self.n_cells, self.dim))
+        with np.errstate(all="ignore"):
+            moments = self.parts.centroids * self.parts.volumes[:, None]
+            np.add.at(moment, self.whole[near], moments[near])
+            return read_only(np.where(self.bounded[:, None], moment / self.volumes[:, None], np.inf))
 
     # Exactly
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -15,6 +16,7 @@ from .domain import domain_from_dict
 from .domain.chart import LineChart, PlaneChart, SolidChart, SpaceChart
 from .errors import InvalidInput, invalid
 from .geometry import Geometry, LineComplex, PlaneComplex
+from .measures.patterns import stacked
 from .network.files import network_arrays, network_from_arrays, npz_path, read_arrays, write_arrays
 from .program import Program, compile_network
 from .settle import make_settlers
@@ -171,19 +173,7 @@ def _geometry(
         _indices(own, "piece", 0, len(chart.charts))
         return LineComplex(**own)
     if isinstance(chart, SpaceChart):
-        directions, whole = own.pop("directions"), own.pop("whole")
-        parts = _solid(own, dim, n_labels, len(chart.facets))
-        _same_length({"x": parts.x, "directions": directions}, "x", "directions")
-        n = int(whole.max(initial=-1)) + 1
-        if len(whole) != parts.n_cells or whole.min() < 0 or len(np.unique(whole)) != n:
-            raise invalid("cells_whole", f"hold the cell of each of {parts.n_cells} parts", f"{len(whole)} numbers")
-        if any(words.shape != (n, program.word_count(i)) for i, words in enumerate(patterns)):
-            raise invalid("patterns", f"be those of {n} cells", [words.shape for words in patterns])
-        side_by_side = np.concatenate([np.zeros((n, 0), np.uint64), *patterns], axis=1)
-        geometry = SpaceComplex(parts, directions, whole, side_by_side, program.bit_labels)
-        if directions.shape != parts.x.shape or (directions.any(axis=1) != geometry.at_infinity).any():
-            raise invalid("cells_directions", "be those of the vertices at infinity", "others")
-        return geometry
+        return _space(own, _solid(own, dim, n_labels, len(chart.facets)), patterns, program)
     if dim > 2:
         if not np.isfinite(own["x"]).all():
             raise invalid("cells_x", "be finite", "other numbers")
@@ -213,9 +203,20 @@ def _solid(own: Arrays, dim: int, n_labels: int, n_facets: int) -> SolidComplex:
             raise invalid(f"cells_{name}", f"run from 0 to {len(values)}, more than {dim} a cell", offsets.shape)
     _indices(own, "corners", 0, len(own["x"]))
     _indices(own, "facet_labels", -n_facets, n_labels)
-    geometry = SolidComplex(**own)
+    geometry = SolidComplex(**{name: own[name] for name in _SOLID})
     if failure := geometry.incidence_failure():
         raise InvalidInput(failure)
+    return geometry
+
+
+def _space(own: Arrays, parts: SolidComplex, patterns: Sequence[NDArray[np.uint64]], program: Program) -> SpaceComplex:
+    directions, whole = own["directions"], own["whole"]
+    n = int(whole.max(initial=-1)) + 1
+    if len(whole) != parts.n_cells or whole.min() < 0 or len(np.unique(whole)) != n:
+        raise invalid("cells_whole", f"hold the cell of each of {parts.n_cells} parts", f"{len(whole)} numbers")
+    geometry = SpaceComplex(parts, directions, whole, stacked(patterns, n), program.bit_labels)
+    if directions.shape != parts.x.shape or (directions.any(axis=1) != geometry.at_infinity).any():
+        raise invalid("cells_directions", "be those of the vertices at infinity", "others")
     return geometry
 
 

@@ -102,10 +102,8 @@ def _inner_faces(regions: Regions, codim: int) -> Floats:
     if codim == regions.dim and not isinstance(g, LineComplex):
         return np.broadcast_to([1.0, 0.0], (g.n_interior_vertices, 2))
     if isinstance(g, SpaceComplex):
-        n = g.f_vector[g.dim - codim]
-        return np.broadcast_to(
-            [np.inf, 0.0], (min(n, 1), 2)
-        )  # with a face of less than d - 1 dimensions, one is unbounded
+        some = min(g.f_vector[g.dim - codim], 1)  # one of them is unbounded, if there are any
+        return np.broadcast_to([np.inf, 0.0], (some, 2))
     assert isinstance(g, SolidComplex)
     faces = g.faces(g.dim - codim)
     return g.measured(faces)[faces.inner]

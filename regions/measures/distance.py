@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,9 +51,11 @@ def _fill(geometry: PlaneComplex | SolidComplex | SpaceComplex, cells: Ints, giv
         if isinstance(geometry, PlaneComplex):
             result[own] = _in_plane(geometry, cells[own], given[own])
         elif isinstance(geometry, SolidComplex):
-            result[own] = _in_space(geometry, cells[own], given[own])
+            nowhere = np.broadcast_to(0.0, geometry.x.shape)
+            result[own] = _in_space(geometry, cells[own, None].tolist(), nowhere, given[own])
         else:
-            result[own] = _in_whole_space(geometry, cells[own], given[own])
+            parts = (geometry.parts_of(cell).tolist() for cell in cells[own].tolist())
+            result[own] = _in_space(geometry.parts, parts, geometry.directions, given[own])
 
 
 def _on_line(geometry: LineComplex, cells: Ints, t: Floats) -> Floats:
@@ -75,28 +78,16 @@ def _in_plane(geometry: PlaneComplex, cells: Ints, t: Floats) -> Floats:
     return result
 
 
-def _in_space(geometry: SolidComplex, cells: Ints, t: Floats) -> Floats:
-    """As in the plane, point by point and facet by facet."""
+def _in_space(cells: SolidComplex, parts: Iterable[Iterable[int]], directions: Floats, t: Floats) -> Floats:
+    """As in the plane, point by point and facet by facet of the parts of its cell; facets may lead to infinity."""
     result = np.full(len(t), np.inf)
-    for i, cell in enumerate(cells.tolist()):
-        for f in geometry.cell_facets[slice(*geometry.cell_facet_offsets[cell : cell + 2])]:
-            if geometry.interior[f]:
-                own = geometry.facet_vertices[slice(*geometry.facet_offsets[f : f + 2])]
-                result[i] = min(result[i], _to_hull(geometry.x[own] - t[i], np.empty((0, geometry.dim))))
-    return result
-
-
-def _in_whole_space(geometry: SpaceComplex, cells: Ints, t: Floats) -> Floats:
-    """The same with the parts of facets, which may lead to infinity."""
-    parts = geometry.parts
-    result = np.full(len(t), np.inf)
-    for i, cell in enumerate(cells.tolist()):
-        for part in geometry.parts_of(cell).tolist():
-            for f in parts.cell_facets[slice(*parts.cell_facet_offsets[part : part + 2])]:
-                if parts.interior[f]:
-                    own = parts.facet_vertices[slice(*parts.facet_offsets[f : f + 2])]
-                    far = geometry.directions[own].any(axis=1)
-                    to = _to_hull(parts.x[own[~far]] - t[i], geometry.directions[own[far]])
+    for i, own in enumerate(parts):
+        for part in own:
+            for f in cells.cell_facets[slice(*cells.cell_facet_offsets[part : part + 2])]:
+                if cells.interior[f]:
+                    corners = cells.facet_vertices[slice(*cells.facet_offsets[f : f + 2])]
+                    far = directions[corners].any(axis=1)
+                    to = _to_hull(cells.x[corners[~far]] - t[i], directions[corners[far]])
                     result[i] = min(result[i], to)
     return result
 

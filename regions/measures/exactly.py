@@ -60,10 +60,10 @@ def exact_breakpoint(regions: Cells, number: int, geometry: LineComplex) -> Frac
 
 def exact_volume(regions: Cells, cell: int) -> Fraction:
     """Volume of a cell from its simplices, area by the shoelace formula, or length."""
-    points = exact_vertices(regions, cell)
     geometry = regions.geometry
     if isinstance(geometry, SpaceComplex):
         return _from_parts(regions, geometry, cell)
+    points = exact_vertices(regions, cell)
     if isinstance(geometry, SolidComplex):
         return _from_simplices(points, regions.cell_vertices[slice(*regions.cell_vertex_offsets[cell : cell + 2])],
                                geometry.simplices(cell))  # fmt: skip

@@ -44,7 +44,7 @@ def volume_failures(regions: Regions, exact: bool) -> Iterator[str]:
 
 
 def side_failures(regions: Regions) -> Iterator[str]:
-    """D vol = sum of heights times facets, and outward normals times facets add up to zero (Gauss)."""
+    """Gauss: d times the volume is the sum of heights times facets, and outward normals times facets cancel."""
     g = regions.geometry
     if isinstance(g, PlaneComplex):
         yield from _polygon_failures(regions, g)
