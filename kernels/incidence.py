@@ -131,16 +131,17 @@ def free_slot(mask: Words, first: int, n: int, sign: Ints, side: int) -> int:
 
 @scalar
 def copy_side(
-    corner: Index, mask: Words, first: int, n: int, edges: Edges, n_edges: int, side: int, slot: int, to: int
-) -> int:
+    corner: Index, mask: Words, first: int, n: int, edges: Edges, n_edges: int, side: int, slot: int,
+    to_corner: Index, to_mask: Words, to: int,
+) -> int:  # fmt: skip
     """Write the corners of the part on one side of a cell, with the new facet in a slot; returns how many."""
     m = to
     for p in range(n):
         if edges.sign[p] * side >= 0:
-            corner[m] = corner[first + p]
+            to_corner[m] = corner[first + p]
             m += 1
     for e in range(n_edges):
-        corner[m] = edges.made[e]
+        to_corner[m] = edges.made[e]
         m += 1
     for w in range(mask.shape[1]):
         alive = np.uint64(0)
@@ -151,23 +152,23 @@ def copy_side(
         k = to
         for p in range(n):
             if edges.sign[p] * side > 0:
-                mask[k, w] = mask[first + p, w]
+                to_mask[k, w] = mask[first + p, w]
                 k += 1
             elif edges.sign[p] == 0:
-                mask[k, w] = (mask[first + p, w] & alive) | bit
+                to_mask[k, w] = (mask[first + p, w] & alive) | bit
                 k += 1
         for e in range(n_edges):
-            mask[k, w] = (mask[first + edges.low[e], w] & mask[first + edges.high[e], w] & alive) | bit
+            to_mask[k, w] = (mask[first + edges.low[e], w] & mask[first + edges.high[e], w] & alive) | bit
             k += 1
     return m - to
 
 
 @scalar
-def copy_slots(facet: Index, first: int, n: int, slot: int, label: int, to: int) -> int:
+def copy_slots(facet: Index, first: int, n: int, slot: int, label: int, to_facet: Index, to: int) -> int:
     """Write the slots of a part of a cell; returns how many."""
     for s in range(n):
-        facet[to + s] = facet[first + s]
+        to_facet[to + s] = facet[first + s]
     if slot == n:
         n += 1
-    facet[to + slot] = label
+    to_facet[to + slot] = label
     return n

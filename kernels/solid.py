@@ -135,33 +135,11 @@ def make_vertex(mesh: Solid, cut: Cut, state: Ints, a: int, b: int, j: int, scra
 
 
 @section
-def cut_top(mesh: Solid, stack: Stack, cut: Cut, state: Ints, j: int, edges: Edges, scratch: Scratch) -> int:
-    """Cut the cell on top of the stack by hyperplane j, its negative part on top: DONE, or what is needed."""
-    top = state[DEPTH] - 1
-    first = stack.start[top]
-    n = stack.end[top] - first
-    slots = stack.slot_end[top] - stack.slot_start[top]
-    d = mesh.off.shape[1]
-    if n > edges.sign.shape[0]:
-        return NEED_STACK
-    for p in range(n):
-        edges.sign[p] = sign_at(mesh.positive, mesh.negative, stack.corner[first + p], j)
-    n_edges = find_edges(stack.mask, first, n, d, edges)
-    to = first + n
-    at = stack.slot_end[top]
-    if (
-        n_edges > edges.low.shape[0]
-        or to + 2 * (n + n_edges) > stack.corner.shape[0]
-        or at + 2 * (slots + 1) > stack.facet.shape[0]
-        or top + 2 > stack.start.shape[0]
-    ):
-        return NEED_STACK
-    if state[N_VERTICES] + n_edges >= mesh.x.shape[0] or 2 * (state[N_VERTICES] + n_edges) > mesh.table.shape[0]:
-        return NEED_ROOM
-    low_slot = free_slot(stack.mask, first, n, edges.sign, -1)
-    high_slot = free_slot(stack.mask, first, n, edges.sign, 1)
-    if low_slot < 0 or high_slot < 0:
-        return NEED_SLOTS
+def make_vertices(
+    mesh: Solid, stack: Stack, cut: Cut, state: Ints, j: int, edges: Edges, n_edges: int, scratch: Scratch
+) -> int:
+    """Find or make the vertices where hyperplane j crosses edges of the cell on top of the stack."""
+    first = stack.start[state[DEPTH] - 1]
     for e in range(n_edges):
         a = stack.corner[first + edges.low[e]]
         b = stack.corner[first + edges.high[e]]
@@ -172,37 +150,139 @@ def cut_top(mesh: Solid, stack: Stack, cut: Cut, state: Ints, j: int, edges: Edg
                 return status
             mesh.table[place] = state[N_VERTICES] - 1
         edges.made[e] = mesh.table[place]
+    return DONE
+
+
+@section
+def scan_part(mesh: Solid, stack: Stack, top: int, edges: Edges, n_edges: int, j: int, side: int, level: int) -> int:
+    """Write the words of the part of a cell on a side of hyperplane j to a level; returns how many are to cut it."""
+    first = stack.start[top]
+    n = stack.end[top] - first
+    count = 0
+    for w in range(stack.crossing.shape[1]):
+        bit = np.uint64(0)
+        if j >> 6 == w:
+            bit = np.uint64(1) << np.uint64(j & 63)
+        left = stack.crossing[top, w] & ~bit
+        inside = stack.pattern[top, w]
+        if left:
+            above = np.uint64(0)
+            below = np.uint64(0)
+            for p in range(n):
+                if edges.sign[p] * side >= 0:
+                    above |= mesh.positive[stack.corner[first + p], w]
+                    below |= mesh.negative[stack.corner[first + p], w]
+            for e in range(n_edges):
+                above |= mesh.positive[edges.made[e], w]
+                below |= mesh.negative[edges.made[e], w]
+            left = above & below & ~bit
+            inside = above & ~below
+        if side > 0:
+            inside |= bit
+        stack.crossing[level, w] = left
+        stack.pattern[level, w] = inside
+        count += count_bits(left)
+    return count
+
+
+@scalar
+def has_room(to: Solid, state: Ints, cells: int, corners: int, slots: int) -> bool:
+    """Whether so many more cells, corners and slots can be written out."""
+    return bool(
+        state[N_CELLS] + cells < to.start.shape[0]
+        and state[N_CORNERS] + corners <= to.corner.shape[0]
+        and state[N_SLOTS] + slots <= to.facet.shape[0]
+    )
+
+
+@scalar
+def end_cell(to: Solid, state: Ints, stack: Stack, level: int, corners: int, slots: int) -> None:
+    """End a cell that has been written out, whose words are at a level of the stack."""
+    c = state[N_CELLS]
+    state[N_CORNERS] += corners
+    state[N_SLOTS] += slots
+    state[N_CELLS] = c + 1
+    to.start[c + 1] = state[N_CORNERS]
+    to.slot_start[c + 1] = state[N_SLOTS]
+    to.root[c] = state[CURSOR] - 1
+    for w in range(to.pattern.shape[1]):
+        to.pattern[c, w] = stack.pattern[level, w]
+
+
+@scalar
+def push_part(stack: Stack, state: Ints, level: int, first: int, corners: int, slot_first: int, slots: int) -> None:
+    """Put a cell that has been written to the stack on top; its words are at a level at or above that."""
+    top = state[DEPTH]
+    stack.start[top] = first
+    stack.end[top] = first + corners
+    stack.slot_start[top] = slot_first
+    stack.slot_end[top] = slot_first + slots
+    for w in range(stack.crossing.shape[1]):
+        stack.crossing[top, w] = stack.crossing[level, w]
+        stack.pattern[top, w] = stack.pattern[level, w]
+    state[DEPTH] = top + 1
+
+
+@section
+def cut_top(mesh: Solid, to: Solid, stack: Stack, cut: Cut, state: Ints, j: int, edges: Edges, scratch: Scratch,
+            keep: bool) -> int:  # fmt: skip
+    """Cut the cell on top of the stack by hyperplane j: DONE, or what is needed.
+
+    Parts that are still to be cut take its place on the stack, the negative one on top; the others are written out. If
+    not `keep`, parts that at most one more hyperplane cuts are only counted.
+    """
+    top = state[DEPTH] - 1
+    first = stack.start[top]
+    n = stack.end[top] - first
+    slot_first = stack.slot_start[top]
+    slots = stack.slot_end[top] - slot_first
+    if n > edges.sign.shape[0]:
+        return NEED_STACK
+    for p in range(n):
+        edges.sign[p] = sign_at(mesh.positive, mesh.negative, stack.corner[first + p], j)
+    n_edges = find_edges(stack.mask, first, n, mesh.off.shape[1], edges)
+    if (
+        n_edges > edges.low.shape[0]
+        or first + 3 * n + 2 * n_edges > stack.corner.shape[0]
+        or slot_first + 3 * slots + 2 > stack.facet.shape[0]
+        or top + 3 > stack.start.shape[0]
+    ):
+        return NEED_STACK
+    if (
+        state[N_VERTICES] + n_edges >= mesh.x.shape[0]
+        or 2 * (state[N_VERTICES] + n_edges) > mesh.table.shape[0]
+        or (keep and not has_room(to, state, 2, 2 * (n + n_edges), 2 * (slots + 1)))
+    ):
+        return NEED_ROOM
+    status = make_vertices(mesh, stack, cut, state, j, edges, n_edges, scratch)
+    if status != DONE:
+        return status
+    high_slot = free_slot(stack.mask, first, n, edges.sign, 1)
+    low_slot = free_slot(stack.mask, first, n, edges.sign, -1)
+    if low_slot < 0 or high_slot < 0:
+        return NEED_SLOTS
     for p in range(n):
         if edges.sign[p] == 0:
             lie_on_new_faces(mesh.off, stack.corner[first + p])
-    label = cut.label0 + j
-    # above the cell: its positive part, then its negative one; they take its place, but for the room below them
-    middle = to + copy_side(stack.corner, stack.mask, first, n, edges, n_edges, 1, high_slot, to)
-    end = middle + copy_side(stack.corner, stack.mask, first, n, edges, n_edges, -1, low_slot, middle)
-    slot_middle = at + copy_slots(stack.facet, stack.slot_start[top], slots, high_slot, label, at)
-    slot_end = slot_middle + copy_slots(stack.facet, stack.slot_start[top], slots, low_slot, label, slot_middle)
-    stack.start[top] = to
-    stack.end[top] = middle
-    stack.start[top + 1] = middle
-    stack.end[top + 1] = end
-    stack.slot_start[top] = at
-    stack.slot_end[top] = slot_middle
-    stack.slot_start[top + 1] = slot_middle
-    stack.slot_end[top + 1] = slot_end
-    j_bit = np.uint64(1) << np.uint64(j & 63)
-    stack.crossing[top, j >> 6] &= ~j_bit
-    for w in range(stack.crossing.shape[1]):
-        stack.crossing[top + 1, w] = 0
-        stack.pattern[top + 1, w] = stack.pattern[top, w]
-        if stack.crossing[top, w]:
-            above, below = scan_solid(stack.corner, mesh.positive, mesh.negative, to, middle, w)
-            stack.crossing[top, w] = above & below
-            stack.pattern[top, w] = above & ~below
-            above, below = scan_solid(stack.corner, mesh.positive, mesh.negative, middle, end, w)
-            stack.crossing[top + 1, w] = above & below
-            stack.pattern[top + 1, w] = above & ~below
-    stack.pattern[top, j >> 6] |= j_bit
-    state[DEPTH] = top + 2
+    above = scan_part(mesh, stack, top, edges, n_edges, j, 1, top + 1)
+    below = scan_part(mesh, stack, top, edges, n_edges, j, -1, top + 2)
+    state[DEPTH] = top
+    own, mask, label = stack.corner, stack.mask, cut.label0 + j
+    free, slot_free = first + n, slot_first + slots
+    for side, slot, left, level in ((1, high_slot, above, top + 1), (-1, low_slot, below, top + 2)):
+        if left <= 1 and not keep:
+            state[N_CELLS] += 1 + left
+        elif left == 0:
+            k, s = state[N_CORNERS], state[N_SLOTS]
+            corners = copy_side(own, mask, first, n, edges, n_edges, side, slot, to.corner, to.mask, k)
+            filled = copy_slots(stack.facet, slot_first, slots, slot, label, to.facet, s)
+            end_cell(to, state, stack, level, corners, filled)
+        else:
+            corners = copy_side(own, mask, first, n, edges, n_edges, side, slot, own, mask, free)
+            filled = copy_slots(stack.facet, slot_first, slots, slot, label, stack.facet, slot_free)
+            push_part(stack, state, level, free, corners, slot_free, filled)
+            free += corners
+            slot_free += filled
     return DONE
 
 
@@ -231,33 +311,32 @@ def push_cell(mesh: Solid, stack: Stack, cell: int) -> bool:
 
 
 @scalar
-def write_top(stack: Stack, to: Solid, state: Ints, root: int) -> bool:
+def planes_left(stack: Stack, level: int) -> int:
+    """How many hyperplanes are still to cut the cell at a level."""
+    count = 0
+    for w in range(stack.crossing.shape[1]):
+        count += count_bits(stack.crossing[level, w])
+    return count
+
+
+@scalar
+def write_top(stack: Stack, to: Solid, state: Ints) -> bool:
     """Write the cell on top of the stack out; False if there is no room."""
     top = state[DEPTH] - 1
-    first, last = stack.start[top], stack.end[top]
-    slot_first, slot_last = stack.slot_start[top], stack.slot_end[top]
-    k, c, s = state[N_CORNERS], state[N_CELLS], state[N_SLOTS]
-    if (
-        c + 1 >= to.start.shape[0]
-        or k + last - first > to.corner.shape[0]
-        or s + slot_last - slot_first > to.facet.shape[0]
-    ):
+    first = stack.start[top]
+    slot_first = stack.slot_start[top]
+    corners = stack.end[top] - first
+    slots = stack.slot_end[top] - slot_first
+    if not has_room(to, state, 1, corners, slots):
         return False
-    for p in range(first, last):
-        to.corner[k] = stack.corner[p]
+    for p in range(corners):
+        k = state[N_CORNERS] + p
+        to.corner[k] = stack.corner[first + p]
         for w in range(to.mask.shape[1]):
-            to.mask[k, w] = stack.mask[p, w]
-        k += 1
-    for p in range(slot_first, slot_last):
-        to.facet[s] = stack.facet[p]
-        s += 1
-    for w in range(to.pattern.shape[1]):
-        to.pattern[c, w] = stack.pattern[top, w]
-    to.root[c] = root
-    to.start[c + 1] = k
-    to.slot_start[c + 1] = s
-    state[N_CORNERS] = k
-    state[N_SLOTS] = s
+            to.mask[k, w] = stack.mask[first + p, w]
+    for p in range(slots):
+        to.facet[state[N_SLOTS] + p] = stack.facet[slot_first + p]
+    end_cell(to, state, stack, top, corners, slots)
     return True
 
 
@@ -266,9 +345,10 @@ def split_solids(mesh: Solid, to: Solid, stack: Stack, cut: Cut, state: Ints, ed
                  n_cells: int, keep: bool) -> int:  # fmt: skip
     """Cut the first `n_cells` cells by the layer's hyperplanes and write the parts out to the cells of `to`.
 
-    If not `keep`, they are only counted. Returns DONE, NEED_ROOM or NEED_STACK (enlarge the arrays of the complex or of
-    the stack and call again), NEED_SLOTS, or NEED_SIGNS (put the exact signs of the hyperplanes in scratch.asked where
-    state[ASKED_PLANE] crosses the edge (state[ASKED_A], state[ASKED_B]) into scratch.answers and call again).
+    If not `keep`, they are only counted: where one hyperplane is left it makes two of a cell, without being put in.
+    Returns DONE, NEED_ROOM or NEED_STACK (enlarge the arrays of the complex or of the stack and call again),
+    NEED_SLOTS, or NEED_SIGNS (put the exact signs of the hyperplanes in scratch.asked where state[ASKED_PLANE] crosses
+    the edge (state[ASKED_A], state[ASKED_B]) into scratch.answers and call again).
     """
     while True:
         if state[DEPTH] == 0:
@@ -278,16 +358,20 @@ def split_solids(mesh: Solid, to: Solid, stack: Stack, cut: Cut, state: Ints, ed
                 return NEED_STACK
             state[CURSOR] += 1
             state[DEPTH] = 1
-        j = first_crossing(stack.crossing, state[DEPTH] - 1, stack.crossing.shape[1])
-        if j >= 0:
-            status = cut_top(mesh, stack, cut, state, j, edges, scratch)
+        top = state[DEPTH] - 1
+        left = planes_left(stack, top)
+        if left == 0 and keep:
+            if not write_top(stack, to, state):
+                return NEED_ROOM
+            state[DEPTH] = top
+        elif left <= 1 and not keep:
+            state[N_CELLS] += 1 + left
+            state[DEPTH] = top
+        else:
+            j = first_crossing(stack.crossing, top, stack.crossing.shape[1])
+            status = cut_top(mesh, to, stack, cut, state, j, edges, scratch, keep)
             if status != DONE:
                 return status
-        else:
-            if keep and not write_top(stack, to, state, state[CURSOR] - 1):
-                return NEED_ROOM
-            state[N_CELLS] += 1
-            state[DEPTH] -= 1
 
 
 @loop
