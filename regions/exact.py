@@ -88,6 +88,7 @@ class ExactCells:
         self.program = program
         self.chart = chart
         self.facets = facets
+        self._facets: dict[int, Row] = {}
         self._steps: dict[int, _ExactStep] = {}
         self._cache: OrderedDict[tuple[int, bytes], tuple[flint.fmpz_mat, int]] = OrderedDict()
 
@@ -173,7 +174,9 @@ class ExactCells:
 
     def facet(self, number: int) -> Row:
         """Integer row of a facet of the domain."""
-        return self._integer_row(self.facets[number])
+        if number not in self._facets:
+            self._facets[number] = self._integer_row(self.facets[number])
+        return self._facets[number]
 
     def row(self, label: int, words: list[NDArray[np.uint64]]) -> Row:
         """A positive multiple of z - threshold of a hyperplane, or the row of the domain's facet -1 - label."""

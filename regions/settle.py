@@ -77,7 +77,10 @@ def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
         (a, c), error = rows[0].values, rows[0].error
         point: Row = (-c, a)
     elif d > 2:
-        point, error = _minors(rows)
+        minors = _minors(rows)
+        if minors is None:
+            return None
+        point, error = minors
     else:
         (a1, a2, a3), (b1, b2, b3) = rows[0].values, rows[1].values
         point = (a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1)
@@ -90,24 +93,25 @@ def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
     return _Fuzzy(tuple(-x for x in point) if point[-1] < 0 else point, error)
 
 
-def _minors(rows: list[_Fuzzy]) -> tuple[Row, int]:
-    """Where d rows vanish, by Cramer's rule, and a bound of the error of each coordinate.
+def _minors(rows: list[_Fuzzy]) -> tuple[Row, int] | None:
+    """Where d rows vanish, by Cramer's rule, and a bound of the error of each coordinate; None at infinity.
 
-    With R the rows and E their errors, det(R + E) - det(R) is a sum of determinants that have a row of E, so by
-    Hadamard's inequality at most the difference of the products of |R_i| + |E_i| and of |R_i|.
+    The common denominator of the rows in echelon form is the minor of the first d columns or its negative, as the
+    elimination is free of fractions. With R the rows and E their errors, det(R + E) - det(R) is a sum of determinants
+    that have a row of E, so by Hadamard's inequality at most the difference of the products of |R_i| + |E_i| and of
+    |R_i|.
     """
     d = len(rows)
-    columns = range(d + 1)
-    point = []
-    for left_out in columns:
-        minor = [[row.values[c] for c in columns if c != left_out] for row in rows]
-        point.append((-1) ** left_out * int(flint.fmpz_mat(minor).det()))
+    echelon, last, _ = flint.fmpz_mat([row.values for row in rows]).rref()
+    if any(echelon[i, i] != last for i in range(d)):
+        return None
+    point = (*(-int(echelon[i, d]) for i in range(d)), int(last))
     with_errors = without = 1
     for row in rows:
         size = _norm(row.values)
         without *= size
         with_errors *= size + 3 * row.error  # at most seven entries of this error
-    return tuple(point), with_errors - without
+    return point, with_errors - without
 
 
 class _Cell(dict[int, _Columns]):

@@ -20,7 +20,7 @@ from .plane import start_rows
 from .pool import Pool
 from .program import Program
 from .settle import Settler
-from .solid_arena import SolidArena, Used, Widths, one_word_more
+from .solid_arena import NOTHING, SolidArena, Used, Widths, one_word_more
 from .solid_parts import Count, finished, joined, vertices_of
 
 Flags = NDArray[np.bool_]
@@ -31,7 +31,8 @@ Words = NDArray[np.uint64]
 
 BLOCK_BYTES = 1 << 20  # rows and corners of a block that is divided no further
 PART_BYTES = 1 << 19
-FIRST_PARTS = 32  # at least, so that workers end at about the same time
+FIRST_PARTS = 32  # at least, so that workers end at about the same time; but
+LEAST_BYTES = 1 << 17  # of such a part, as each step of a part has its own cost
 FIRST_GROWTH = 4  # cells that room is made for at first, for each that is there
 
 ARENAS = Pool(SolidArena, 1 << 26)
@@ -179,14 +180,14 @@ class Solids:
         cells = used.cell + new if keep else 0
         each = used.corner // used.cell + 2, used.slot // used.cell + 2
         room = Used(used.vertex + new + new // 4 + 64, cells * each[0], cells + 1, cells * each[1])
-        arena.reserve(room, used, Used(0, 0, 0, 0), widths)
+        arena.reserve(room, used, NOTHING, widths)
         stack, edges = make_stack(len(cut.neuron) + 2, 1 << 12, widths), make_edges(256)
         while True:
             mesh = arena.mesh(widths)
-            to = arena.second(mesh, widths)
+            to = arena.second(widths)
             to.start[0] = to.slot_start[0] = 0
             status = kernels.split_solids(mesh, to, stack, cut, state, edges, scratch, used.cell, keep)
-            written = Used.of(state) if keep else Used(0, 0, 0, 0)
+            written = Used.of(state) if keep else NOTHING
             used = replace(used, vertex=int(state[kernels.N_VERTICES]))
             if status == meshes.DONE:
                 break
@@ -287,7 +288,8 @@ def part_ranges(block: SolidBlock) -> list[tuple[int, int]]:
     size, n = 8 * block.used.vertex * block.widths.z + 12 * block.used.corner, block.used.cell
     if n < 2 or size <= BLOCK_BYTES:
         return [(0, n)]
-    parts = min(n, max(2, -(-size // PART_BYTES), 0 if len(block.source) else FIRST_PARTS))
+    first_parts = 0 if len(block.source) else min(FIRST_PARTS, size // LEAST_BYTES)
+    parts = min(n, max(2, -(-size // PART_BYTES), first_parts))
     cuts = [n * i // parts for i in range(parts + 1)]
     return list(zip(cuts[:-1], cuts[1:], strict=True))
 
@@ -299,7 +301,7 @@ def take_part(block: SolidBlock, first: int, last: int, arena: SolidArena) -> So
     slots = slice(mesh.slot_start[first], mesh.slot_start[last])
     vertices, corner = np.unique(mesh.corner[corners], return_inverse=True)
     used = Used(len(vertices), len(corner), last - first, slots.stop - slots.start)
-    arena.reserve(used.plus(1), Used(0, 0, 0, 0), Used(0, 0, 0, 0), block.widths)
+    arena.reserve(used.plus(1), NOTHING, NOTHING, block.widths)
     part = arena.mesh(block.widths)
     for name in ("z", "x", "vertex", "off", "owner"):
         np.take(getattr(mesh, name), vertices, axis=0, out=getattr(part, name)[: used.vertex])
@@ -325,7 +327,7 @@ def start_block(program: Program, chart: SolidChart | SpaceChart, arena: SolidAr
     widths = Widths(dim, width, masks[0].shape[1], len(steps[0].bias) if steps else 0, 0, 0)
     corners, facets = [c for c, _ in cells], [f for _, f in cells]
     used = Used(n, sum(map(len, corners)), len(cells), sum(map(len, facets)))
-    arena.reserve(used.plus(1), Used(0, 0, 0, 0), Used(0, 0, 0, 0), widths)
+    arena.reserve(used.plus(1), NOTHING, NOTHING, widths)
     mesh = arena.mesh(widths)
     mesh.start[: used.cell + 1] = np.cumsum([0, *map(len, corners)])
     mesh.slot_start[: used.cell + 1] = np.cumsum([0, *map(len, facets)])

@@ -57,6 +57,9 @@ class Used:
         return Used(self.vertex + more, self.corner + more, self.cell + more, self.slot + more)
 
 
+NOTHING = Used(0, 0, 0, 0)
+
+
 @dataclass(frozen=True)
 class Widths:
     """Entries per vertex, corner or cell of the arrays whose width changes."""
@@ -96,6 +99,11 @@ class SolidArena:
         self._entries = np.empty(0, np.int32)
         self._table = self._entries  # of edges, by which vertices are found; its size is a power of two
         self._room = {"vertex": 0, "corner": 0, "cell": 0, "slot": 0}
+        self._views: tuple[Widths, kernels.Solid, kernels.Solid] | None = None  # as last asked for, while they hold
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the views behind: they are of these buffers, and copies would not be."""
+        return self.__dict__ | {"_views": None}
 
     @property
     def size(self) -> int:
@@ -110,6 +118,7 @@ class SolidArena:
         room, entries = self._room[_ARRAYS[name][0]], prod(tail)
         flat = held[name]
         if room * entries > len(flat):
+            self._views = None
             held[name] = np.empty(max(room * entries, 3 * len(flat) // 2), flat.dtype)
             kept = flat[: (used + (name in _ENDS)) * entries]
             held[name][: len(kept)] = kept
@@ -120,32 +129,49 @@ class SolidArena:
         for kind in self._room:
             if getattr(wanted, kind) > self._room[kind]:
                 self._room[kind] = max(getattr(wanted, kind), 3 * self._room[kind] // 2)
-        for name, (kind, _) in _ARRAYS.items():
-            if name != "h":
-                self.array(name, widths.of(name), getattr(used, kind))
-        for name in _CELLS:
-            self._shaped(self._spare, name, widths.of(name), getattr(written, _ARRAYS[name][0]))
+                self._views = None
         self.index(used, widths)
+        self._view(widths, used, written)
 
     def index(self, used: Used, widths: Widths, least: int = 0) -> None:
         """Enter the vertices in the table of edges, which is made as large as they need, and at least so large."""
         size = max(least, 1 << (4 * used.vertex + 256).bit_length())
         if size > len(self._entries):
             self._entries = np.empty(size, np.int32)
-        self._table = self._entries[:size]
+        if size != len(self._table):
+            self._table = self._entries[:size]
+            self._views = None
         incidence.fill_table(self.array("ends", widths.of("ends"), used.vertex), used.vertex, self._table)
 
     def mesh(self, widths: Widths) -> kernels.Solid:
         """The arrays; there has to be room for rows of these widths."""
-        arrays = {name: self.array(name, widths.of(name)) for name in kernels.Solid._fields if name != "table"}
-        return kernels.Solid(**arrays, table=self._table)
+        return self._view(widths)[0]
 
-    def second(self, mesh: kernels.Solid, widths: Widths) -> kernels.Solid:
+    def second(self, widths: Widths) -> kernels.Solid:
         """The same with the other arrays for the cells."""
-        return mesh._replace(**{name: self._shaped(self._spare, name, widths.of(name), 0) for name in _CELLS})
+        return self._view(widths)[1]
+
+    def _view(
+        self, widths: Widths, used: Used = NOTHING, written: Used = NOTHING
+    ) -> tuple[kernels.Solid, kernels.Solid]:
+        """The arrays, and the same with the other ones for the cells; what is in use and written keeps its data."""
+        if self._views is None or self._views[0] != widths:
+            arrays = {
+                name: self.array(name, widths.of(name), getattr(used, kind))
+                for name, (kind, _) in _ARRAYS.items()
+                if name != "h"
+            }
+            spare = {
+                name: self._shaped(self._spare, name, widths.of(name), getattr(written, _ARRAYS[name][0]))
+                for name in _CELLS
+            }
+            mesh = kernels.Solid(**arrays, table=self._table)
+            self._views = widths, mesh, mesh._replace(**spare)
+        return self._views[1:]
 
     def widen(self, used: Used, written: Used, widths: Widths) -> Widths:
         """One word more for the facets of a cell."""
+        self._views = None
         for held, n in ((self._flat, used.corner), (self._spare, written.corner)):
             old = self._shaped(held, "mask", widths.of("mask"), n)
             held["mask"] = one_word_more(old).ravel()
@@ -153,11 +179,13 @@ class SolidArena:
 
     def swap(self) -> None:
         """The other arrays of the cells take their place."""
+        self._views = None
         for name in _CELLS:
             self._flat[name], self._spare[name] = self._spare[name], self._flat[name]
 
     def swap_rows(self) -> None:
         """The next layer's rows become the rows."""
+        self._views = None
         self._flat["z"], self._flat["z_next"] = self._flat["z_next"], self._flat["z"]
 
 
