@@ -44,7 +44,7 @@ class _Columns:
 
 
 @dataclass(frozen=True)
-class _Fuzzy:
+class Fuzzy:
     """Integers with a common bound of their errors."""
 
     values: Row
@@ -55,7 +55,7 @@ def _norm(values: Sequence[int]) -> int:
     return isqrt(sum(v * v for v in values)) + 1
 
 
-def _rounded(high: Sequence[float], low: Sequence[float], error: float) -> _Fuzzy | None:
+def _rounded(high: Sequence[float], low: Sequence[float], error: float) -> Fuzzy | None:
     """A positive multiple of high + low in integers, or None if it is not finite."""
     size = max(abs(h) for h in high)
     if not (isfinite(size) and isfinite(error)) or size == 0.0:
@@ -63,12 +63,12 @@ def _rounded(high: Sequence[float], low: Sequence[float], error: float) -> _Fuzz
     shift = _BITS - frexp(size)[1]
     try:
         values = tuple(int(ldexp(h, shift)) + int(ldexp(r, shift)) for h, r in zip(high, low, strict=True))
-        return _Fuzzy(values, int(ldexp(error, shift)) + 3)
+        return Fuzzy(values, int(ldexp(error, shift)) + 3)
     except OverflowError:
         return None
 
 
-def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
+def crossing(rows: list[Fuzzy]) -> Fuzzy | None:
     """Homogeneous point where the rows vanish, last coordinate proven positive."""
     d = len(rows[0].values) - 1
     if len(rows) != d:  # more than cross in general: for exact arithmetic
@@ -90,10 +90,10 @@ def _crossing(rows: list[_Fuzzy]) -> _Fuzzy | None:
         return None
     if error and abs(point[-1]) <= error:
         return None
-    return _Fuzzy(tuple(-x for x in point) if point[-1] < 0 else point, error)
+    return Fuzzy(tuple(-x for x in point) if point[-1] < 0 else point, error)
 
 
-def _minors(rows: list[_Fuzzy]) -> tuple[Row, int] | None:
+def _minors(rows: list[Fuzzy]) -> tuple[Row, int] | None:
     """Where d rows vanish, by Cramer's rule, and a bound of the error of each coordinate; None at infinity.
 
     The common denominator of the rows in echelon form is the minor of the first d columns or its negative, as the
@@ -172,13 +172,13 @@ class Settler:
                 result.append(sign)
             return result, n_exact
 
-    def _point(self, at: Sequence[int], own: _Cell) -> _Fuzzy | None:
+    def _point(self, at: Sequence[int], own: _Cell) -> Fuzzy | None:
         rows = [self._row(label, own) for label in at]
         if any(row is None for row in rows):
             return None
-        return _crossing([row for row in rows if row is not None])
+        return crossing([row for row in rows if row is not None])
 
-    def _sign(self, label: int, point: _Fuzzy, own: _Cell) -> int | None:
+    def _sign(self, label: int, point: Fuzzy, own: _Cell) -> int | None:
         row = self._row(label, own)
         if row is None:
             return None
@@ -189,9 +189,9 @@ class Settler:
             return None
         return 1 if value > 0 else -1
 
-    def _row(self, label: int, own: _Cell) -> _Fuzzy | None:
+    def _row(self, label: int, own: _Cell) -> Fuzzy | None:
         if label < 0:
-            return _Fuzzy(self.exact.facet(-1 - label), 0)
+            return Fuzzy(self.exact.facet(-1 - label), 0)
         number = int(self.program.label_step[label])
         step = self.program.steps[number]
         k = label - step.label0

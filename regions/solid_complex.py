@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import faces as kernels
 from linear_regions.kernels.finished import Cells, sort_corners
+from linear_regions.kernels.sizes import measure
+from linear_regions.kernels.walk import triangulate, whole_cells
 
 from .bits import hashed, unpacked
 from .errors import InvariantViolated
 from .network.cast import lock, read_only
 from .solid_parts import Finished
+from .solid_room import Largest, wedge_table
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -201,16 +204,16 @@ class SolidComplex(Sized):
 
     def _listed(self, k: int, pairs: Index) -> tuple[Faces, int]:
         """The faces of dimension k, and the number of pairs with cells; these are filled in if there is room."""
-        walk = self._walk()
+        walk = self._largest.walk()
         key = hashed(np.arange(len(self.x), dtype=np.uint64)[:, None], 0)
-        room = _room(_FIRST_FACES, walk.on.shape[1])
-        table = _table(4 * self.n_cells + 256, walk.on.shape[1])
+        room = self._largest.faces(_FIRST_FACES)
+        table = self._largest.table(4 * self.n_cells + 256)
         state = np.zeros(3, np.int64)
         while status := kernels.enter_faces(self.cells, self.dim, k, walk, key, room, table, pairs[0], pairs[1], state):
             if status == kernels.NEED_FOUND:
-                room = _room(2 * len(room.found), room.found.shape[1])
+                room = self._largest.faces(2 * len(room.found))
             else:
-                table = _larger_table(table, int(state[1]))
+                table = self._largest.larger_table(table, int(state[1]))
         n = int(state[1])
         corners = table.face[:n].copy()
         offsets = np.concatenate([[0], np.cumsum(np.bitwise_count(corners).sum(axis=1, dtype=np.int64))])
@@ -301,8 +304,13 @@ class SolidComplex(Sized):
     def _measured(self, k: int, cell: Index, corners: Words, width: int) -> tuple[Floats, Floats]:
         """Volumes with error bounds of faces of dimension k given by corners of cells; their centroids for width d."""
         sizes, centroids = np.empty((len(cell), 2)), np.empty((len(cell), width))
-        walk = self._walk()._replace(middle=np.empty((self.dim + 1, width)))
-        kernels.measure(self.cells, self.x, self.error, walk, k, cell, corners, sizes, centroids)
+        walk, own, table = self._largest.walk(), self._largest.sorted(), wedge_table(self.dim)
+        n, done = _FIRST_FACES, np.zeros(1, np.int64)
+        while not measure(
+            self.cells, self.x, self.error, walk, own, self._largest.cones(n, width), table, k, cell, corners, sizes,
+            centroids, done,
+        ):  # fmt: skip
+            n *= 2
         return read_only(sizes), read_only(centroids)
 
     @cached_property
@@ -313,8 +321,8 @@ class SolidComplex(Sized):
     @cached_property
     def _whole_cells(self) -> Words:
         """(N, words) the corners of each cell, as those of a face."""
-        corners = np.empty((self.n_cells, -(-int(np.diff(self.cell_offsets).max()) // 64)), np.uint64)
-        kernels.whole_cells(self.cells, corners)
+        corners = np.empty((self.n_cells, self._largest.words), np.uint64)
+        whole_cells(self.cells, corners)
         return corners
 
     @property
@@ -339,7 +347,7 @@ class SolidComplex(Sized):
         room, owner, count = np.empty((0, k + 1), np.int64), np.empty(0, np.int64), 64
         while len(room) < count:
             room, owner = np.empty((count, k + 1), np.int64), np.empty(count, np.int64)
-            count = kernels.triangulate(self.cells, self.x, self.error, self._walk(), k, cell, corners, room, owner)
+            count = triangulate(self.cells, self.dim, self._largest.walk(), k, cell, corners, room, owner)
         return room[:count], owner[:count]
 
     def corner_labels(self, cell: int) -> list[tuple[int, ...]]:
@@ -348,43 +356,8 @@ class SolidComplex(Sized):
         on = unpacked(self.masks[self.cell_offsets[cell] : self.cell_offsets[cell + 1]], len(labels))
         return [tuple(labels[row].tolist()) for row in on]
 
-    def _walk(self) -> kernels.Walk:
-        """Room for walks through the faces of any cell."""
-        d = self.dim
-        corners = int(np.diff(self.cell_offsets).max())
-        facets = int(np.diff(self.cell_facet_offsets).max())
-        words = -(-corners // 64)
-        return kernels.Walk(
-            on=np.empty((facets, words), np.uint64),
-            face=np.empty((d + 1, words), np.uint64),
-            apex=np.empty(d + 1, np.int64),
-            todo=np.empty((d + 1, self.masks.shape[1]), np.uint64),
-            y=np.empty((d + 1, corners, d)),
-            far=np.empty(corners),
-            grown=np.empty(corners),
-            product=np.empty((d + 1, 3)),
-            unit=np.empty(1, np.int64),
-            middle=np.empty((d + 1, d)),
-        )
-
-
-def _room(n: int, words: int) -> kernels.Room:
-    """Room for n faces of a cell."""
-    found, before = np.empty((n, words), np.uint64), np.empty((n, words), np.uint64)
-    return kernels.Room(found, before, np.empty(1 << (2 * n - 1).bit_length(), np.int32))
-
-
-def _table(room: int, words: int) -> kernels.Table:
-    """An empty table of faces."""
-    places = np.full(1 << (2 * room).bit_length(), -1, np.int32)
-    hashes, cell, last = np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.int32)
-    return kernels.Table(hashes, cell, last, np.empty((room, words), np.uint64), places)
-
-
-def _larger_table(table: kernels.Table, n: int) -> kernels.Table:
-    """Twice the room, and the same n faces."""
-    larger = _table(2 * len(table.hash), table.face.shape[1])
-    for name in ("hash", "cell", "last", "face"):
-        getattr(larger, name)[:n] = getattr(table, name)[:n]
-    kernels.fill_places(larger, n)
-    return larger
+    @cached_property
+    def _largest(self) -> Largest:
+        """What room the kernels need."""
+        corners, facets = (int(np.diff(offsets).max()) for offsets in (self.cell_offsets, self.cell_facet_offsets))
+        return Largest(self.dim, corners, facets, self.masks.shape[1])

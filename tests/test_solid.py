@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import flint
 import numpy as np
 import pytest
 
@@ -19,7 +20,7 @@ from known_nets import arrangement, he_net, relu_net, torch_net
 from linear_regions.budget import Budget
 from linear_regions.kernels import bounds
 from linear_regions.program import Program, compile_network
-from linear_regions.settle import Settler, make_settlers
+from linear_regions.settle import Fuzzy, Settler, crossing, make_settlers
 from linear_regions.solid import SolidBlock, Solids, start_block
 from linear_regions.solid_arena import SolidArena
 from linear_regions.solid_parts import Count
@@ -338,3 +339,43 @@ def test_boxes_of_any_size(d: int, size: float) -> None:
     assert not np.isnan(r.volumes).any() and not np.isnan(r.volume_errors).any()
     assert r.distance([[0.25 * size] * d])[0] == pytest.approx(0.25 * size, rel=1e-12)
     assert str(len(r)) in r.summary()
+
+
+def test_volumes_and_centroids_of_six_dimensions() -> None:
+    """Cells of hundreds of faces; the mean of the centroids is that of the box."""
+    r = enumerated(he_net(6, 6, 5), cube(6))
+    share = r.volumes / r.volumes.sum()
+    assert np.allclose(share @ r.centroids, 0.0, atol=1e-13)
+    largest = np.argsort(np.diff(r.cell_vertex_offsets))[-5:]
+    for volume, error, exact in zip(
+        r.volumes[largest], r.volume_errors[largest], r.exact_volumes(largest), strict=True
+    ):
+        assert abs(Fraction(float(volume)) - exact) <= Fraction(float(error)) <= exact / 1000
+
+
+@pytest.mark.parametrize("d", [3, 4, 5, 6])
+def test_crossing_points_of_rounded_rows(d: int) -> None:
+    """They are those of the integers, by Cramer's rule; and those of the rows before rounding lie within the error."""
+    rng, scale = np.random.default_rng(d), 10**12
+
+    def minors(rows: list[list[int]]) -> list[int]:
+        left = [[[v for i, v in enumerate(row) if i != c] for row in rows] for c in range(d + 1)]
+        return [(-1) ** c * int(flint.fmpz_mat(columns).det()) for c, columns in enumerate(left)]
+
+    for trial in range(100):
+        exact = rng.integers(-9, 10, (d, d + 1))
+        if trial % 3 == 0:
+            exact[:, trial % d] *= 6
+        if trial % 7 == 0:
+            exact[1, :d] = exact[0, :d]
+        rounded = (exact * scale + rng.integers(-1, 2, exact.shape)).tolist()
+        point, expected, before = (
+            crossing([Fuzzy(tuple(r), 1) for r in rounded]),
+            minors(rounded),
+            minors(exact.tolist()),
+        )
+        assert (point is None) == (before[d] == 0)
+        if point is not None:
+            side = 1 if before[d] > 0 else -1
+            assert point.values == tuple(side * m for m in expected)
+            assert all(abs(side * m * scale**d - v) <= point.error for m, v in zip(before, point.values, strict=True))
