@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ from linear_regions.data import load_demo
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from known_nets import he_net, torch_net
+from real_nets import DATA, HCAS, acas_boxes, acas_problem, problem, read
 
 Problem = tuple[lr.Network, Any]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A named problem: `build()` gives the network and the domain (for lines: the list of domains)."""
+    """A named problem: `build()` gives the network and the domain (for lines: the list of domains).
+
+    It needs a library, or "data": files that are not part of the repository.
+    """
 
     name: str
     dimension: int
@@ -35,6 +40,11 @@ class Case:
     @property
     def group(self) -> str:
         return f"dimension {self.dimension}, width {self.width}, depth {self.depth}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether what it needs is."""
+        return DATA.is_dir() if self.needs == "data" else find_spec(self.needs) is not None
 
     def build(self) -> Problem:
         return self.make()
@@ -106,6 +116,11 @@ def _solid(dimension: int, *widths: int, cells: int) -> Case:
     return Case(name, dimension, widths[0], len(widths), cells, lambda: (relu_network(he_net(dimension, *widths)), box))
 
 
+def _acas(cells: int) -> Problem:
+    (box,) = [b for b in acas_boxes(DATA)[:10] if b["our_lp_per_layer"].endswith(f" {cells}")]
+    return acas_problem(DATA, box)
+
+
 SMALL = _torch(32, 32, 32, cells=1180)
 SIX_LAYERS = _he(*[128] * 6)
 PLANE = [
@@ -131,4 +146,8 @@ SOLID = [
     _solid(5, 10, 10, cells=20_726),
 ]
 SIX_DIMENSIONS = _solid(6, 16, 16, cells=981_579)
-CASES = {case.name: case for case in [SMALL, *PLANE, DEEP, *SOLID, SIX_DIMENSIONS, ZIGZAGS, LINES]}
+REAL = [
+    Case("HCAS, collision avoidance, 3-25-25-25-25-25-5", 3, 25, 5, 111_254, lambda: problem(read(DATA, HCAS)), "data"),
+    Case("ACAS Xu 5-50 six times-5, property box", 5, 50, 6, 2357, lambda: _acas(2357), "data"),
+]
+CASES = {case.name: case for case in [SMALL, *PLANE, DEEP, *SOLID, SIX_DIMENSIONS, *REAL, ZIGZAGS, LINES]}

@@ -121,7 +121,7 @@ def _main(name: str, verb: str) -> None:
     from cases import CASES, relu_network
     from known_nets import he_net
 
-    call = {"enumerate": lr.enumerate_regions, "count": lr.count_regions}[verb]
+    call = {"enumerate": lr.enumerate_regions, "count": lr.count_regions, "sum": lr.sum_regions}[verb]
     d = CASES[name].dimension
     call(relu_network(he_net(d, 4, 4)), lr.Box([-1.0] * d, [1.0] * d))
     network, domain = CASES[name].build()

@@ -97,7 +97,7 @@ def print_plane(repeats: int, with_affinitree: bool) -> None:
         "signs beyond float64", "in rationals", "speed-up, 2 threads", "regioncam / ours", "affinitree / ours",
     ])  # fmt: skip
     for case in [SMALL, *PLANE, DEEP]:
-        if case.needs == "numpy" or load(case.needs) is not None:
+        if case.is_here:
             print_row(plane_row(case, repeats, with_affinitree))
 
 

@@ -38,49 +38,66 @@ class Room(NamedTuple):
 def list_faces(cells: Cells, c: int, d: int, walk: Walk, k: int, simple: bool, room: Room) -> int:
     """Write all faces of dimension k < d of a cell to `room.found`; returns how many there are, or more than the room.
 
-    Facets are in the order of their slots. Where corners lie on d facets, a face is an intersection of d - k of them,
-    in one way only. Elsewhere the faces of each dimension are found from those of the next, each once.
+    Facets are in the order of their slots.
     """
     words = walk.face.shape[1]
     for w in range(words):
         walk.face[d, w] = 0
     for p in range(cells.start[c + 1] - cells.start[c]):
         walk.face[d, p >> 6] |= np.uint64(1) << np.uint64(p & 63)
+    if simple:
+        return list_simple(cells, c, d, walk, k, room)
+    return list_by_dimension(cells, c, d, walk, k, room)
+
+
+@section
+def list_simple(cells: Cells, c: int, d: int, walk: Walk, k: int, room: Room) -> int:
+    """Where corners lie on d facets, a face is an intersection of d - k of them in one way only: take them in order."""
     count = 0
-    n = 1
-    for w in range(words):
-        room.before[0, w] = walk.face[d, w]
     level = d
-    end = d if simple else k + 1
-    while level >= end and (simple or level > k):
+    line_up(cells, c, walk, d, 0)
+    while level <= d:
+        s = next_facet(cells, c, walk, walk.face.shape[1], level, True)
+        if s < 0:
+            level += 1
+        elif level - 1 > k:
+            level -= 1
+            line_up(cells, c, walk, level, s + 1)
+        else:
+            if count < room.found.shape[0]:
+                for w in range(walk.face.shape[1]):
+                    room.found[count, w] = walk.face[k, w]
+            count += 1
+    return count
+
+
+@section
+def list_by_dimension(cells: Cells, c: int, d: int, walk: Walk, k: int, room: Room) -> int:
+    """Elsewhere the faces of each dimension are found from those of the next, each once."""
+    words = walk.face.shape[1]
+    for w in range(words):
+        room.found[0, w] = walk.face[d, w]
+    count = 1
+    for step in range(d - k):
+        level = d - step
+        n = count
+        for f in range(n):
+            for w in range(words):
+                room.before[f, w] = room.found[f, w]
+        room.place[:] = -1
         count = 0
-        if not simple:
-            room.place[:] = -1
         for f in range(n):
             for w in range(words):
                 walk.face[level, w] = room.before[f, w]
             line_up(cells, c, walk, level, 0)
-            own = level
-            while own <= level:
-                s = next_facet(cells, c, walk, words, own, simple)
-                if s < 0:
-                    own += 1
-                elif simple and own - 1 > k:
-                    own -= 1
-                    line_up(cells, c, walk, own, s + 1)
-                elif simple or is_new(walk, own - 1, room, count):
+            while next_facet(cells, c, walk, words, level, False) >= 0:
+                if is_new(walk, level - 1, room, count):
                     if count < room.found.shape[0]:
                         for w in range(words):
-                            room.found[count, w] = walk.face[own - 1, w]
+                            room.found[count, w] = walk.face[level - 1, w]
                     count += 1
-                    if not simple and count > room.found.shape[0]:
+                    if count > room.found.shape[0]:
                         return count
-        n = count
-        if not simple and level > k + 1:
-            for f in range(n):
-                for w in range(words):
-                    room.before[f, w] = room.found[f, w]
-        level -= 1
     return count
 
 

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from .domain import Slice as Slice
     from .domain import Space as Space
     from .enumerate import RegionCount as RegionCount
+    from .enumerate import RegionSums as RegionSums
     from .enumerate import count_regions as count_regions
     from .enumerate import enumerate_regions as enumerate_regions
+    from .enumerate import sum_regions as sum_regions
     from .errors import BudgetExceeded as BudgetExceeded
     from .errors import InvalidInput as InvalidInput
     from .errors import InvariantViolated as InvariantViolated
@@ -53,6 +55,7 @@ _MODULE_OF = {
     "Polyline": "domain",
     "Polytope": "domain",
     "RegionCount": "enumerate",
+    "RegionSums": "enumerate",
     "Regions": "complex",
     "Segment": "domain",
     "Slice": "domain",
@@ -62,6 +65,7 @@ _MODULE_OF = {
     "enumerate_regions": "enumerate",
     "load_network": "network",
     "load_regions": "store",
+    "sum_regions": "enumerate",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

@@ -9,7 +9,7 @@ cut it into the same pieces, which is how they are joined: by position along the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -22,6 +22,7 @@ from linear_regions.kernels.mesh import Cut, Mesh, cycles
 
 from .bits import unpacked
 from .cuts import narrowed
+from .geometry import PlaneComplex
 from .pool import Pool
 
 Floats = NDArray[np.float64]
@@ -172,6 +173,11 @@ class Block:
         return not len(self.seam.source)
 
     @property
+    def is_between(self) -> bool:
+        """Whether no step has been begun."""
+        return self.cut is None
+
+    @property
     def used(self) -> tuple[int, int, int]:
         """Numbers of vertices, edges and cells."""
         return self.n_vertices, self.n_edges, self.n_cells
@@ -181,27 +187,23 @@ class Block:
         return self.arena.mesh(self.widths, self.used)
 
 
-@dataclass
-class Outcome:
-    """What a block came to: counts, and the refined complex if it was asked for."""
+@dataclass(frozen=True)
+class Refined:
+    """The finished complex of a block, or of all of its parts."""
 
-    per_step: Ints
-    signs: int = 0
-    double_signs: int = 0
-    exact_signs: int = 0
-    exact_cells: int = 0
-    x: Floats = field(default_factory=lambda: np.empty((0, 2)))
-    error: Floats = field(default_factory=lambda: np.empty(0))
-    ends: Index = field(default_factory=lambda: np.empty((0, 2), np.int32))
-    label: Index = field(default_factory=lambda: np.empty(0, np.int32))
-    cell_offsets: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
-    half_edges: Index = field(default_factory=lambda: np.empty(0, np.int32))
-    patterns: list[Words] = field(default_factory=list)  # of runs of cells, one after the other
-    start: Ints = field(
-        default_factory=lambda: np.empty(0, np.int64)
-    )  # where the vertices that the block began with are
-    ring_offsets: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # pieces of each outer edge
-    ring_edges: Index = field(default_factory=lambda: np.empty(0, np.int32))
+    x: Floats
+    error: Floats
+    ends: Index
+    label: Index
+    cell_offsets: Ints
+    half_edges: Index
+    start: Ints  # where the vertices that the block began with are
+    ring_offsets: Ints  # pieces of each outer edge
+    ring_edges: Index
+
+    def complex(self) -> PlaneComplex:
+        """Its cells."""
+        return PlaneComplex(self.x, self.error, self.ends, self.label, self.cell_offsets, self.half_edges)
 
 
 def part_ranges(block: Block) -> list[tuple[int, int]]:
@@ -260,22 +262,25 @@ def _narrowed_part(block: Block, mesh: Mesh, vertices: Index) -> tuple[Cut | Non
     return narrowed(block.cut, width, unpacked(positive, m), unpacked(negative, m))
 
 
-def refined(block: Block, outcome: Outcome) -> Outcome:
-    """Fill in the finished complex of a block."""
+def refined(block: Block) -> Refined:
+    """The cells of a block that has gone through all steps."""
     mesh = block.mesh()
     v, e, c = block.used
-    outcome.cell_offsets = np.empty(c + 1, np.int64)
+    cell_offsets = np.empty(c + 1, np.int64)
     half_edges = np.empty(2 * e, np.int32)
-    cycles(mesh, c, outcome.cell_offsets, half_edges)
-    outcome.half_edges = half_edges[: outcome.cell_offsets[-1]].copy()
-    outcome.x = mesh.x[:v].copy()
-    outcome.error = mesh.vertex[:v, DX].copy()
-    outcome.ends = mesh.origin[: 2 * e].reshape(e, 2).copy()
-    outcome.label = mesh.label[:e].copy()
-    outcome.patterns = [block.pattern]
-    outcome.start = np.arange(len(block.seam.source_vertex))
-    outcome.ring_offsets, outcome.ring_edges = _rings(mesh, block.seam.outer)
-    return outcome
+    cycles(mesh, c, cell_offsets, half_edges)
+    ring_offsets, ring_edges = _rings(mesh, block.seam.outer)
+    return Refined(
+        x=mesh.x[:v].copy(),
+        error=mesh.vertex[:v, DX].copy(),
+        ends=mesh.origin[: 2 * e].reshape(e, 2).copy(),
+        label=mesh.label[:e].copy(),
+        cell_offsets=cell_offsets,
+        half_edges=half_edges[: cell_offsets[-1]].copy(),
+        start=np.arange(len(block.seam.source_vertex)),
+        ring_offsets=ring_offsets,
+        ring_edges=ring_edges,
+    )
 
 
 def _rings(mesh: Mesh, outer: Index) -> tuple[Ints, Index]:
@@ -287,37 +292,41 @@ def _rings(mesh: Mesh, outer: Index) -> tuple[Ints, Index]:
     return offsets, edges
 
 
-def joined(block: Block, seams: list[Seam], outcomes: list[Outcome], outcome: Outcome) -> Outcome:
+def joined(block: Block, seams: list[Seam], parts: list[Refined]) -> Refined:
     """Join the refined parts of a block into one complex, each shared edge and vertex once."""
     vertices, edges, cells, halves, ring_entries = (
-        sum(len(getattr(o, name)) for o in outcomes)
-        for name in ("x", "label", "cell_offsets", "half_edges", "ring_edges")
+        sum(len(getattr(o, name)) for o in parts) for name in ("x", "label", "cell_offsets", "half_edges", "ring_edges")
     )
     whole = kernels.Complex(
         x=np.empty((vertices, 2)),
         error=np.empty(vertices),
         ends=np.empty((edges, 2), np.int32),
         label=np.empty(edges, np.int32),
-        cell_offsets=np.zeros(cells - len(outcomes) + 1, np.int64),
+        cell_offsets=np.zeros(cells - len(parts) + 1, np.int64),
         half_edges=np.empty(halves, np.int32),
     )
     used = np.zeros(5, np.int64)
     vertex_of = np.full(block.n_vertices, -1, np.int32)
     ring_of = np.full(block.n_edges, -1, np.int64)
     rings = np.empty(ring_entries, np.int32)
-    vertex_map = np.empty(max(len(o.x) for o in outcomes), np.int32)
-    edge_map = np.empty(max(len(o.label) for o in outcomes), np.int32)
-    for seam, o in zip(seams, outcomes, strict=True):
+    vertex_map = np.empty(max(len(o.x) for o in parts), np.int32)
+    edge_map = np.empty(max(len(o.label) for o in parts), np.int32)
+    for seam, o in zip(seams, parts, strict=True):
         part = kernels.Complex(o.x, o.error, o.ends, o.label, o.cell_offsets, o.half_edges)
         hangs = kernels.Attachment(seam.outer, seam.source, seam.source_vertex, o.start, o.ring_offsets, o.ring_edges)
         kernels.join_part(part, hangs, whole, used, vertex_of, ring_of, rings, vertex_map, edge_map)
-    outcome.x, outcome.error = whole.x[: used[0]], whole.error[: used[0]]
-    outcome.ends, outcome.label = whole.ends[: used[1]], whole.label[: used[1]]
-    outcome.cell_offsets, outcome.half_edges = whole.cell_offsets, whole.half_edges
-    outcome.patterns = [run for o in outcomes for run in o.patterns]
-    outcome.start = vertex_of[: len(block.seam.source_vertex)].astype(np.int64)
-    outcome.ring_offsets, outcome.ring_edges = _rings_of_rings(block, ring_of, rings[: used[4]])
-    return outcome
+    ring_offsets, ring_edges = _rings_of_rings(block, ring_of, rings[: used[4]])
+    return Refined(
+        x=whole.x[: used[0]],
+        error=whole.error[: used[0]],
+        ends=whole.ends[: used[1]],
+        label=whole.label[: used[1]],
+        cell_offsets=whole.cell_offsets,
+        half_edges=whole.half_edges,
+        start=vertex_of[: len(block.seam.source_vertex)].astype(np.int64),
+        ring_offsets=ring_offsets,
+        ring_edges=ring_edges,
+    )
 
 
 def _rings_of_rings(block: Block, ring_of: Ints, rings: Index) -> tuple[Ints, Index]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,17 @@ from threadpoolctl import ThreadpoolController
 from linear_regions.kernels.bounds import DX
 
 from .bits import unpacked
-from .blocks import Outcome
+from .blocks import Refined
 from .budget import Budget, Workers
 from .certificate import Certificate
 from .complex import Regions
 from .domain import Domain
 from .domain.chart import LOWER_END, PlaneChart, SolidChart, SpaceChart
+from .engine import Tally, Wanted, put_together
 from .errors import invalid
 from .geometry import LineComplex, PlaneComplex
 from .line import BUFFERS, Line, Stretch, start_stretch
+from .measures.boundary import by_owner, check_by
 from .network import Network
 from .network.cast import as_list
 from .network.homogeneous import homogenized
@@ -34,8 +36,9 @@ from .program import Program, compile_network
 from .settle import Settler, make_settlers
 from .solid import Solids
 from .solid_complex import SolidComplex
-from .solid_parts import Count, put_together
+from .solid_parts import Finished
 from .space_complex import SpaceComplex
+from .sums import Sums, sums_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,6 +68,55 @@ class RegionCount:
     def __int__(self) -> int:
         """The count."""
         return self.count
+
+
+@dataclass(frozen=True, eq=False)
+class RegionSums(RegionCount):
+    """Sums over all regions, without the regions."""
+
+    _program: Program
+    _sums: Sums
+
+    @property
+    def n_facets(self) -> int:
+        """Number of facets inside the domain, each between two regions."""
+        return int(self._sums.sides.sum()) // 2
+
+    @property
+    def volume(self) -> float:
+        """The regions' volumes, which make up the domain's."""
+        return float(self._sums.volume[0])
+
+    @property
+    def volume_error(self) -> float:
+        """A proven bound of its error."""
+        return float(self._sums.bound(self._sums.volume))
+
+    @overload
+    def boundary_volume(self, *, by: None = None) -> float: ...
+
+    @overload
+    def boundary_volume(self, *, by: Literal["layer", "neuron"]) -> Floats: ...
+
+    def boundary_volume(self, *, by: Literal["layer", "neuron"] | None = None) -> float | Floats:
+        """Volume of the boundary between regions, as `Regions.boundary_volume` for codim 1."""
+        check_by(by)
+        measures = self._sums.boundary[:, 0]
+        if by is None:
+            return float(measures.sum())
+        return by_owner(self._program, measures, np.arange(len(measures)), by)
+
+    @property
+    def boundary_volume_error(self) -> float:
+        """A proven bound of the error of `boundary_volume`, and of the sum of errors of its parts."""
+        return float(self._sums.bound(self._sums.boundary.sum(axis=0)))
+
+    def __repr__(self) -> str:
+        """The count and the sums."""
+        return (
+            f"RegionSums({self.count:,} regions, {self.n_facets:,} facets, volume {self.volume:.6g}, "
+            f"boundary {self.boundary_volume():.6g}; {self.certificate})"
+        )
 
 
 @overload
@@ -143,28 +195,24 @@ def enumerate_regions(
             return _lines(network, program, domains, max_regions)
         if domain.dim == 1:
             return _lines(network, program, domains, max_regions)[0]
-        settler, outcome = _outcome(network, domain, True, max_regions, n_jobs, executor, progress)
-    certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
-    per_layer = outcome.per_step[_layers(program)]
-    packed = program.joined_words(outcome.patterns)
-    return Regions(network, domain, program, (settler,), _geometry(program, outcome), packed, per_layer, certificate)
+        settler, tally = _tally(network, domain, Wanted.CELLS, max_regions, n_jobs, executor, progress)
+    packed, geometry = program.joined_words(tally.patterns), _geometry(program, tally)
+    per_layer = tally.per_step[_layers(program)]
+    return Regions(network, domain, program, (settler,), geometry, packed, per_layer, _certificate(tally))
 
 
-def _geometry(program: Program, outcome: Outcome | Count) -> PlaneComplex | SolidComplex | SpaceComplex:
-    if isinstance(outcome, Count):
-        assert outcome.cells is not None
-        solid = SolidComplex.of(outcome.cells)
-        if outcome.whole is None:
-            return solid
-        return SpaceComplex.of(solid, outcome.whole, np.concatenate(outcome.patterns), program.bit_labels)
-    return PlaneComplex(
-        x=outcome.x,
-        error=outcome.error,
-        ends=outcome.ends,
-        label=outcome.label,
-        cell_offsets=outcome.cell_offsets,
-        half_edges=outcome.half_edges,
-    )
+def _geometry(program: Program, tally: Tally[Any]) -> PlaneComplex | SolidComplex | SpaceComplex:
+    if isinstance(tally.cells, Refined):
+        return tally.cells.complex()
+    assert isinstance(tally.cells, Finished)
+    solid = SolidComplex.of(tally.cells)
+    if tally.whole is None:
+        return solid
+    return SpaceComplex.of(solid, tally.whole, np.concatenate(tally.patterns), program.bit_labels)
+
+
+def _certificate(tally: Tally[Any]) -> Certificate:
+    return Certificate(tally.signs, tally.double_signs, tally.exact_signs)
 
 
 @overload
@@ -191,7 +239,9 @@ def count_regions(
     executor: Executor | None = None,
     progress: bool = False,
 ) -> int | RegionCount:
-    """The number of linear regions, as proven as in `enumerate_regions`, in bounded memory (but for `Space`).
+    """The number of linear regions, as proven as in `enumerate_regions`, in the memory of a block of them.
+
+    For `Space` in that of their patterns.
 
     Parameters
     ----------
@@ -229,34 +279,90 @@ def count_regions(
             regions = _lines(network, program, [domain], max_regions)[0]
             result = RegionCount(len(regions), regions.per_layer, regions.certificate)
         else:
-            _, outcome = _outcome(network, domain, False, max_regions, n_jobs, executor, progress)
-            certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
-            count = int(outcome.per_step[-1]) if program.steps else 1
-            result = RegionCount(count, outcome.per_step[_layers(program)], certificate)
+            _, tally = _tally(network, domain, Wanted.NUMBER, max_regions, n_jobs, executor, progress)
+            count = int(tally.per_step[-1]) if program.steps else 1
+            result = RegionCount(count, tally.per_step[_layers(program)], _certificate(tally))
     return result if full_output else result.count
 
 
-def _outcome(
-    network: Network, domain: Domain, keep: bool, max_regions: int | None, n_jobs: int, executor: Executor | None,
+def sum_regions(
+    network: Network,
+    domain: Domain,
+    *,
+    max_regions: int | None = None,
+    n_jobs: int = 1,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> RegionSums:
+    """Sums over the linear regions in bounded memory, for more of them than memory holds.
+
+    The number of regions and of the facets between them, their volume, and that of the boundary by layer and neuron:
+    as `enumerate_regions` gives them, but no region outlives its block.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Domain
+        One, of at most six dimensions; not `Space`, where all of these are infinite.
+    max_regions, n_jobs, executor, progress
+        As in `enumerate_regions`.
+
+    Returns
+    -------
+    RegionSums
+
+    Raises
+    ------
+    InvalidInput, BudgetExceeded
+        As in `enumerate_regions`.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1], [1, 1]], [[1, 1, 1]]], [[0, 0, -1], [0]])
+    >>> sums = lr.sum_regions(network, lr.Box([-1, -1], [1, 1]))
+    >>> sums.count, sums.n_facets, sums.volume
+    (5, 5, 4.0)
+    >>> sums.boundary_volume(by="neuron").round(3).tolist()
+    [2.0, 2.0, 1.414]
+    """
+    _check(network, [domain], max_regions, n_jobs, executor)
+    with _one_blas_thread():
+        program = compile_network(network)
+        if domain.dim == 1:
+            regions = _lines(network, program, [domain], max_regions)[0]
+            sums = sums_of(regions.geometry, len(program.label_step))
+            return RegionSums(len(regions), regions.per_layer, regions.certificate, program, sums)
+        if isinstance(domain.chart(), SpaceChart):
+            raise invalid("domain", "be bounded, for volumes to be finite", domain)
+        _, tally = _tally(network, domain, Wanted.SUMS, max_regions, n_jobs, executor, progress)
+    assert tally.sums is not None
+    count = int(tally.per_step[-1]) if program.steps else 1
+    return RegionSums(count, tally.per_step[_layers(program)], _certificate(tally), program, tally.sums)
+
+
+def _tally(
+    network: Network, domain: Domain, wanted: Wanted, max_regions: int | None, n_jobs: int, executor: Executor | None,
     progress: bool,
-) -> tuple[Settler, Outcome | Count]:  # fmt: skip
-    """Run the engine of two dimensions or that of more; the cells are kept or counted."""
+) -> tuple[Settler, Tally[Any]]:  # fmt: skip
+    """Run the engine of two dimensions or that of more."""
     program, chart = compile_network(network), domain.chart()
     (settler,) = make_settlers(program, chart)
     steps = len(program.steps), _layers(program), max_regions
     if isinstance(chart, SpaceChart):
         budget = Budget(*steps, parts=len(chart.cells))  # all of them convex, so that each cuts a region once at most
+        wanted = Wanted.PATTERNS if wanted is Wanted.NUMBER else wanted
         with _workers(budget, n_jobs, executor, progress) as workers:
-            engine = Solids(compile_network(homogenized(network)), settler, keep=True, budget=budget)
-            outcome = put_together(program, engine.enumerate(chart, workers))
-        Budget(*steps).correct(outcome.per_step)
-        return settler, outcome
+            engine = Solids(compile_network(homogenized(network)), settler, wanted=wanted, budget=budget)
+            tally = put_together(program, engine.enumerate(chart, workers))
+        Budget(*steps).correct(tally.per_step)
+        return settler, tally
     budget = Budget(*steps)
     with _workers(budget, n_jobs, executor, progress) as workers:
         if isinstance(chart, SolidChart):
-            return settler, Solids(program, settler, keep=keep, budget=budget).enumerate(chart, workers)
+            return settler, Solids(program, settler, wanted=wanted, budget=budget).enumerate(chart, workers)
         assert isinstance(chart, PlaneChart)
-        return settler, Plane(program, settler, keep=keep, budget=budget).enumerate(chart, workers)
+        return settler, Plane(program, settler, wanted=wanted, budget=budget).enumerate(chart, workers)
 
 
 def _check(

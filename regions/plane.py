@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,13 @@ from linear_regions.kernels import bounds, layer, plane, rows
 from linear_regions.kernels import mesh as meshes
 from linear_regions.kernels.solid import Solid
 
-from .blocks import ARENAS, STEP_BYTES, Arena, Block, Divider, Outcome, Seam, joined, part_ranges, refined
-from .budget import Budget, Workers
-from .cuts import by_vertex, classified, enter_answers, make_cuts, make_scratch, narrowed, product_columns
+from .blocks import ARENAS, STEP_BYTES, Arena, Block, Divider, Refined, Seam, joined, part_ranges, refined
+from .budget import Workers
+from .cuts import by_vertex, classified, enter_answers, make_scratch, narrowed, product_columns
 from .domain.chart import PlaneChart, SolidChart, SpaceChart
+from .engine import Engine, Tally
+from .geometry import PlaneComplex
 from .program import Program, Step
-from .settle import Settler
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -26,102 +27,54 @@ Ints = NDArray[np.int64]
 ROOM_BYTES = 1 << 28  # rows that room is made for at once
 
 
-class Plane:
-    """Enumerates the cells of a program over one convex polygon.
+class Plane(Engine[Block, Arena, Seam, Refined]):
+    """Enumerates the cells of a program over one convex polygon."""
 
-    Parameters
-    ----------
-    program : Program
-    settler : Settler
-    keep : bool
-        Whether the complex is wanted, or only the counts.
-    budget : Budget
-    """
+    arenas = ARENAS
 
-    def __init__(self, program: Program, settler: Settler, *, keep: bool, budget: Budget) -> None:
-        self.program = program
-        self.settler = settler
-        self.keep = keep
-        self.budget = budget
-        self.cuts = make_cuts(program)
-        self.norms = [*(step.norms for step in program.steps[1:]), np.empty(0)]  # of the map after each step
-
-    def enumerate(self, chart: PlaneChart, workers: Workers | None = None) -> Outcome:
+    def enumerate(self, chart: PlaneChart, workers: Workers | None = None) -> Tally[Refined]:
         """All cells of a polygon."""
-        block = start_block(self.program, chart)
-        try:
-            return self.run(block, 0, workers)
-        finally:
-            ARENAS.give(block.arena)
-            ARENAS.trim()
+        with ARENAS.lent() as arena:
+            return self.run(start_block(self.program, chart, arena), 0, workers)
 
-    def run(self, block: Block, number: int, workers: Workers | None = None) -> Outcome:
-        """Take a block through the steps from `number` on, divided where it is large."""
-        outcome = Outcome(np.zeros(len(self.program.steps), np.int64))
-        with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
-            return self._run(block, number, outcome, workers)
+    def ranges(self, block: Block) -> list[tuple[int, int]]:
+        """See `Engine`."""
+        return part_ranges(block)
 
-    def _run(self, block: Block, number: int, outcome: Outcome, workers: Workers | None) -> Outcome:
-        while number < len(self.program.steps):
-            self.budget.check()
-            block = self.advance(block, number, outcome)
-            if block.cut is None:
-                outcome.per_step[number] = block.n_cells
-                self.budget.spend(number, block.n_cells)
-                number += 1
-            if number < len(self.program.steps):
-                ranges = part_ranges(block)
-                if len(ranges) > 1:
-                    return self.run_parts(block, ranges, number, outcome, workers)
-        return refined(block, outcome) if self.keep else outcome
+    def divider(self, block: Block) -> Callable[[int, int, Arena], Block]:
+        """See `Engine`."""
+        return Divider(block).part
 
-    def run_parts(
-        self, block: Block, ranges: list[tuple[int, int]], number: int, outcome: Outcome, workers: Workers | None
-    ) -> Outcome:
-        """Take the parts of a block through the remaining steps and join them."""
-        divider = Divider(block)
-        if workers is not None and workers.remote:
-            # other processes get a copy of their part and a part of the program's state
-            copies = [divider.part(first, last, Arena()) for first, last in ranges]
-            outcomes = workers.map(partial(_run_copy, self, number), copies)
-            result = self.gathered(block, [p.seam for p in copies], outcomes, outcome)
-            self.budget.correct(result.per_step)  # each process has counted its own part
-            return result
+    def tie(self, part: Block) -> Seam:
+        """Where the part was cut out of its block."""
+        return part.seam
 
-        def task(cells: tuple[int, int]) -> tuple[Seam, Outcome]:
-            arena = ARENAS.take()
-            try:
-                part = divider.part(*cells, arena)
-                return part.seam, self.run(part, number)
-            finally:
-                ARENAS.give(arena)
+    def finished(self, block: Block) -> Refined:
+        """See `Engine`."""
+        return refined(block)
 
-        done = [task(cells) for cells in ranges] if workers is None else workers.map(task, ranges)
-        return self.gathered(block, [seam for seam, _ in done], [o for _, o in done], outcome)
+    def joined(self, block: Block, ties: list[Seam], cells: list[Refined]) -> Refined:
+        """See `Engine`."""
+        return joined(block, ties, cells)
 
-    def gathered(self, block: Block, seams: list[Seam], parts: list[Outcome], outcome: Outcome) -> Outcome:
-        """Add up the parts of a block and join them."""
-        for o in parts:
-            outcome.per_step += o.per_step
-            outcome.signs += o.signs
-            outcome.double_signs += o.double_signs
-            outcome.exact_signs += o.exact_signs
-        return joined(block, seams, parts, outcome) if self.keep else outcome
+    def complex(self, cells: Refined) -> PlaneComplex:
+        """See `Engine`."""
+        return cells.complex()
 
-    def advance(self, block: Block, number: int, outcome: Outcome) -> Block:
+    def advance(self, block: Block, number: int, tally: Tally[Refined]) -> Block:
         """Split a block's cells by one step's hyperplanes and evaluate the next step's rows.
 
         Where much is expected of the step, it is left after a word of hyperplanes, to be gone on with later.
         """
         if block.cut is None:
-            self.open(block, number, outcome)
+            self.open(block, number, tally)
         cut, (width, width_next, words) = block.cut, block.widths
         assert cut is not None
         last_word, expected = layer.line_up(block.mesh(), block.n_cells, 8 * (width + width_next), STEP_BYTES)
         self.make_room(block, expected, width + width_next)
         state = np.zeros(meshes.STATE_ENTRIES, np.int64)
         state[: meshes.CURSOR] = block.used
-        mesh = self.split(block.mesh(), cut, state, block, last_word, outcome)
+        mesh = self.split(block.mesh(), cut, state, block, last_word, tally)
         v, e, c = state[: meshes.CURSOR].tolist()
         if last_word == words:
             return self.close(mesh, cut, number, block, (v, e, c))
@@ -129,13 +82,13 @@ class Plane:
         meshes.cells_in_order(mesh, c, order)
         return Block(block.arena, v, e, c, block.widths, block.pattern[mesh.root[order]], block.seam, order, cut)
 
-    def open(self, block: Block, number: int, outcome: Outcome) -> None:
+    def open(self, block: Block, number: int, tally: Tally[Refined]) -> None:
         """Begin a step: signs at the vertices that are there, what they cut, and the next step's rows there."""
         step, cut, arena, n = self.program.steps[number], self.cuts[number], block.arena, block.n_vertices
         width = block.widths[0]
         widths = width, len(cut.bias), self.program.word_count(number)
         mesh = arena.mesh(widths, block.used, ("z_next", "positive", "negative", "crossing", "pattern"))
-        above, below = self.classify(mesh, number, block, outcome)
+        above, below = self.classify(mesh, number, block, tally)
         mixed, on = product_columns(step, above, below)
         h = arena.rows("h", len(mixed) + len(on) + 1)[: n if widths[1] else 0]
         block.cut, columns = narrowed(cut, width, above, below)
@@ -167,21 +120,21 @@ class Plane:
         widths = mesh.z_next.shape[1], 0, 0
         return Block(arena, *used, widths, pattern, block.seam, np.arange(c, dtype=np.int32))
 
-    def classify(self, mesh: meshes.Mesh, number: int, block: Block, outcome: Outcome) -> tuple[Flags, Flags]:
+    def classify(self, mesh: meshes.Mesh, number: int, block: Block, tally: Tally[Refined]) -> tuple[Flags, Flags]:
         """Prove the signs of all rows, from their values or else exactly.
 
         Returns which hyperplanes are positive, and which negative, at all vertices by their values.
         """
         cut, n = self.cuts[number], block.n_vertices
         above, below, open_v, open_k = classified(mesh, cut, n, self.program.steps[number].plain)
-        outcome.signs += n * len(cut.neuron)
+        tally.signs += n * len(cut.neuron)
         if len(open_v):
-            signs = self.settle(mesh, block, cut, open_v, open_k, outcome)
+            signs = self.settle(mesh, block, cut, open_v, open_k, tally)
             rows.put_signs(mesh, cut, open_v, open_k, signs)
         return above, below
 
     def settle(
-        self, mesh: meshes.Mesh, block: Block, cut: meshes.Cut, open_v: Ints, open_k: Ints, outcome: Outcome
+        self, mesh: meshes.Mesh, block: Block, cut: meshes.Cut, open_v: Ints, open_k: Ints, tally: Tally[Refined]
     ) -> Ints:
         """Exact signs of hyperplanes at vertices, each vertex as a corner of one of its cells."""
         half = np.empty(block.n_vertices, np.int32)
@@ -194,12 +147,12 @@ class Plane:
             labels = (int(mesh.label[h >> 1]), int(mesh.label[mesh.before[h] >> 1]))
             words = self.program.words(block.pattern[cell[v]])
             signs[first:last], n_exact = self.settler.signs(labels, (cut.label0 + open_k[first:last]).tolist(), words)
-            outcome.exact_signs += n_exact
-        outcome.double_signs += len(open_v)
+            tally.exact_signs += n_exact
+        tally.double_signs += len(open_v)
         return signs
 
     def split(
-        self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, last_word: int, outcome: Outcome
+        self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, last_word: int, tally: Tally[Refined]
     ) -> meshes.Mesh:
         """Split the cells, giving room and exact signs when the kernel asks for them."""
         words = mesh.positive.shape[1]
@@ -210,14 +163,20 @@ class Plane:
                 block.arena.reserve(2 * v + 256, 2 * e + 512, 2 * c + 256, (v, e, c))
                 mesh = block.arena.mesh((mesh.z.shape[1], mesh.z_next.shape[1], words), (v, e, c))
             elif status == meshes.NEED_SIGNS:
-                self.answer(mesh, cut, state, block, scratch, outcome)
+                self.answer(mesh, cut, state, block, scratch, tally)
             else:
                 raise AssertionError("proven signs contradict convexity")
-        outcome.signs += int(state[meshes.N_SIGNS])
+        tally.signs += int(state[meshes.N_SIGNS])
         return mesh
 
     def answer(
-        self, mesh: meshes.Mesh, cut: meshes.Cut, state: Ints, block: Block, scratch: meshes.Scratch, outcome: Outcome
+        self,
+        mesh: meshes.Mesh,
+        cut: meshes.Cut,
+        state: Ints,
+        block: Block,
+        scratch: meshes.Scratch,
+        tally: Tally[Refined],
     ) -> None:
         """Certain signs where the kernel is about to put a vertex."""
         words = self.program.words(block.pattern[mesh.root[state[meshes.CURSOR]]])
@@ -227,20 +186,14 @@ class Plane:
         signs, n_exact = self.settler.signs(at, [cut.label0 + k for k in planes], words)
         enter_answers(scratch, planes, signs)
         state[meshes.ANSWERED] = 1
-        outcome.signs += len(planes)
-        outcome.double_signs += len(planes)
-        outcome.exact_signs += n_exact
+        tally.signs += len(planes)
+        tally.double_signs += len(planes)
+        tally.exact_signs += n_exact
 
 
-def _run_copy(engine: Plane, number: int, part: Block) -> Outcome:
-    """Take a part through its steps in a process of its own."""
-    return engine.run(part, number)
-
-
-def start_block(program: Program, chart: PlaneChart) -> Block:
+def start_block(program: Program, chart: PlaneChart, arena: Arena) -> Block:
     """One cell: the whole polygon."""
     n = len(chart.points)
-    arena = ARENAS.take()
     arena.reserve(n, n, 1)
     steps = program.steps
     width = len(steps[0].bias) if steps else 0

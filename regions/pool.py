@@ -35,7 +35,7 @@ class Pool(Generic[T]):
     """
 
     def __init__(self, make: Callable[[], T], kept_bytes: int) -> None:
-        self._make = make
+        self.make = make
         self._kept_bytes = kept_bytes
         self._free: list[T] = []
         self._lock = Lock()
@@ -43,7 +43,7 @@ class Pool(Generic[T]):
     def take(self) -> T:
         """A holder with whatever it has."""
         with self._lock:
-            return self._free.pop() if self._free else self._make()
+            return self._free.pop() if self._free else self.make()
 
     def give(self, holder: T) -> None:
         """Hand one back."""

@@ -163,6 +163,11 @@ class Program:
             base += s.activation.n_neurons if s.has_units else 0
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons of all layers that have units."""
+        return sum(step.activation.n_neurons for step in self.steps if step.has_units)
+
 
 def _scaled(matrix: Floats, rows: Ints, columns: Ints | None) -> tuple[Floats, NDArray[np.bool_]]:
     """The matrix times 2^(columns - rows), and which rows came through exactly."""

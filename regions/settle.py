@@ -172,6 +172,11 @@ class Settler:
                 result.append(sign)
             return result, n_exact
 
+    def vertex(self, at: Sequence[int], words: list[Words]) -> Row:
+        """The vertex itself, as `ExactCells.vertex`."""
+        with self._lock:
+            return self.exact.vertex(tuple(at), words)
+
     def _point(self, at: Sequence[int], own: _Cell) -> Fuzzy | None:
         rows = [self._row(label, own) for label in at]
         if any(row is None for row in rows):

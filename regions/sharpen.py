@@ -6,6 +6,7 @@ on coordinates, but volumes, lengths and distances do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from .geometry import UNIT, Geometry, LineComplex, PlaneComplex
 from .measures.exactly import exact_breakpoint
+from .settle import Settler
 from .solid_complex import SolidComplex
 from .space_complex import SpaceComplex
 
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
 
 _Complex = TypeVar("_Complex", bound=PlaneComplex | SolidComplex)
 Floats = NDArray[np.float64]
+Words = NDArray[np.uint64]
 
 LIMIT = 2.0**-20  # of the size of the domain
 MOST = 4096  # at a few milliseconds each
+BLOCK_LIMIT = 2.0**-12  # where cells are only summed up, which a few with large bounds would spoil
+BLOCK_MOST = 256
 
 
 def sharpened(regions: Cells) -> Geometry:
@@ -37,23 +42,32 @@ def sharpened(regions: Cells) -> Geometry:
     if isinstance(g, LineComplex):
         return _chain(regions, g)
     if isinstance(g, SpaceComplex):
-        return replace(g, parts=_placed(regions, g.parts, g.whole, np.where(g.at_infinity, 0.0, g.parts.error)))
-    return _placed(regions, g, np.arange(g.n_cells), g.error)
+        worst = _worst(g.parts.x, np.where(g.at_infinity, 0.0, g.parts.error))
+        return replace(g, parts=_placed(g.parts, worst, regions.settlers[0], lambda c: regions.words(int(g.whole[c]))))
+    return _placed(g, _worst(g.x, g.error), regions.settlers[0], regions.words)
 
 
-def _placed(regions: Cells, cells: _Complex, region: NDArray[np.int64], doubt: Floats) -> _Complex:
-    """Cells, each a part of a region, with those vertices placed again about which there is the most doubt."""
-    worst = _worst(cells.x, doubt)
+def sharpened_block(cells: _Complex, settler: Settler, words: Callable[[int], list[Words]]) -> _Complex:
+    """The cells of a block, with the signs of each: those vertices placed again that would spoil sums over all cells.
+
+    Those whose error bound exceeds 2^-12 of the block's extent, at most 256 of them, the worst first.
+    """
+    return _placed(cells, _worst(cells.x, cells.error, BLOCK_LIMIT, BLOCK_MOST), settler, words)
+
+
+def _placed(
+    cells: _Complex, worst: NDArray[np.int64], settler: Settler, words: Callable[[int], list[Words]]
+) -> _Complex:
+    """Cells with some vertices placed again."""
     if not len(worst):
         return cells
     error, x = cells.error.copy(), cells.x.copy()
     places = np.empty(len(x), np.int64)  # a corner at each vertex, in the flat arrays
     places[cells.cell_vertices[::-1]] = np.arange(len(cells.cell_vertices))[::-1]
-    exact = regions.settlers[0].exact
     for v in worst.tolist():
         own = int(np.searchsorted(cells.cell_offsets, places[v], side="right")) - 1
         labels = cells.corner_labels(own)[places[v] - int(cells.cell_offsets[own])]
-        *point, w = exact.vertex(labels, regions.words(int(region[own])))
+        *point, w = settler.vertex(labels, words(own))
         x[v], error[v] = _rounded([Fraction(int(c), int(w)) for c in point])
     return replace(cells, x=x, error=error)
 
@@ -69,13 +83,13 @@ def _chain(regions: Cells, g: LineComplex) -> LineComplex:
     return replace(g, t=t, error=error) if len(worst) else g
 
 
-def _worst(x: Floats, error: Floats) -> NDArray[np.int64]:
+def _worst(x: Floats, error: Floats, limit: float = LIMIT, most: int = MOST) -> NDArray[np.int64]:
     """Vertices with large errors."""
     finite = np.isfinite(x).all(axis=1)
     with np.errstate(over="ignore"):
         extent = float(np.ptp(x[finite], axis=0).max()) if finite.any() else 0.0
-    worst = np.argsort(-error, kind="stable")[:MOST]
-    return np.sort(worst[error[worst] > LIMIT * extent])
+    worst = np.argsort(-error, kind="stable")[:most]
+    return np.sort(worst[error[worst] > limit * extent])
 
 
 def _rounded(point: list[Fraction]) -> tuple[NDArray[np.float64], float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,15 +14,16 @@ from linear_regions.kernels import mesh as meshes
 from linear_regions.kernels import solid as kernels
 
 from .bits import unpacked
-from .budget import Budget, Workers
-from .cuts import by_vertex, classified, enter_answers, make_cuts, make_scratch, narrowed, product_columns
+from .budget import Workers
+from .cuts import by_vertex, classified, enter_answers, make_scratch, narrowed, product_columns
 from .domain.chart import SolidChart, SpaceChart
+from .engine import Engine, Tally, Wanted
 from .plane import start_rows
 from .pool import Pool
 from .program import Program
-from .settle import Settler
 from .solid_arena import NOTHING, SolidArena, Used, Widths, one_word_more
-from .solid_parts import Count, finished, joined, vertices_of
+from .solid_complex import SolidComplex
+from .solid_parts import Finished, finished, joined, vertices_of
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -48,85 +50,61 @@ class SolidBlock:
     pattern: Words  # (cells, words of all finished steps)
     source: Index  # the vertices of the block that it is a part of, as it began; empty for all of a domain
 
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.used.cell
 
-class Solids:
-    """Enumerates the cells of a program over one polytope.
+    @property
+    def is_between(self) -> bool:
+        """No step is left before its end."""
+        return True
 
-    Parameters
-    ----------
-    program : Program
-    settler : Settler
-    keep : bool
-        Whether the cells are wanted, or only their number.
-    budget : Budget
-    """
 
-    def __init__(self, program: Program, settler: Settler, *, keep: bool, budget: Budget) -> None:
-        self.program = program
-        self.settler = settler
-        self.keep = keep
-        self.budget = budget
-        self.cuts = make_cuts(program)
-        self.norms = [*(step.norms for step in program.steps[1:]), np.empty(0)]  # of the map after each step
+class Solids(Engine[SolidBlock, SolidArena, Index, Finished]):
+    """Enumerates the cells of a program over one polytope."""
 
-    def enumerate(self, chart: SolidChart | SpaceChart, workers: Workers | None = None) -> Count:
+    arenas = ARENAS
+
+    def enumerate(self, chart: SolidChart | SpaceChart, workers: Workers | None = None) -> Tally[Finished]:
         """All cells of a polytope."""
         with ARENAS.lent() as arena:
             return self.run(start_block(self.program, chart, arena), 0, workers)
 
-    def run(self, block: SolidBlock, number: int, workers: Workers | None = None) -> Count:
-        """Take a block through the steps from `number` on, divided where it is large."""
-        total = Count(np.zeros(len(self.program.steps), np.int64))
-        with np.errstate(all="ignore"):  # NaN and infinity are never proven signs
-            for step in range(number, len(self.program.steps)):
-                self.budget.check()
-                self.advance(block, step, total)
-                total.per_step[step] = block.used.cell
-                self.budget.spend(step, block.used.cell)
-                ranges = part_ranges(block)
-                if len(ranges) > 1 and step + 1 < len(self.program.steps):
-                    self.run_parts(block, ranges, step + 1, workers, total)
-                    return total
-        if self.keep:
-            total.cells = finished(block.arena.mesh(block.widths), block.used, block.pattern)
-        return total
+    def ranges(self, block: SolidBlock) -> list[tuple[int, int]]:
+        """See `Engine`."""
+        return part_ranges(block)
 
-    def run_parts(
-        self, block: SolidBlock, ranges: list[tuple[int, int]], number: int, workers: Workers | None, total: Count
-    ) -> None:
-        """Take the parts of a block through the remaining steps, and join them."""
-        if workers is not None and workers.remote:
-            parts = [take_part(block, first, last, SolidArena()) for first, last in ranges]
-            counts = workers.map(partial(_run_copy, self, number), parts)
-            self.budget.correct(np.sum([c.per_step for c in counts], axis=0))  # each process has counted its own part
-            done = [(part.source, count) for part, count in zip(parts, counts, strict=True)]
-        else:
+    def divider(self, block: SolidBlock) -> Callable[[int, int, SolidArena], SolidBlock]:
+        """See `Engine`."""
+        return partial(take_part, block)
 
-            def task(cells: tuple[int, int]) -> tuple[Index, Count]:
-                arena = ARENAS.take()
-                try:
-                    part = take_part(block, *cells, arena)
-                    return part.source, self.run(part, number)
-                finally:
-                    ARENAS.give(arena)
+    def tie(self, part: SolidBlock) -> Index:
+        """The vertices of the block that the part began with."""
+        return part.source
 
-            done = [task(cells) for cells in ranges] if workers is None else workers.map(task, ranges)
-        for _, count in done:
-            total.add(count)
-        if self.keep:
-            vertices = vertices_of(block.arena.mesh(block.widths), block.used.vertex)
-            kept = [(source, count.cells) for source, count in done if count.cells is not None]
-            total.cells = joined(vertices, [source for source, _ in kept], [cells for _, cells in kept])
+    def finished(self, block: SolidBlock) -> Finished:
+        """See `Engine`."""
+        return finished(block.arena.mesh(block.widths), block.used)
 
-    def advance(self, block: SolidBlock, number: int, total: Count) -> None:
+    def joined(self, block: SolidBlock, ties: list[Index], cells: list[Finished]) -> Finished:
+        """See `Engine`."""
+        return joined(vertices_of(block.arena.mesh(block.widths), block.used.vertex), ties, cells)
+
+    def complex(self, cells: Finished) -> SolidComplex:
+        """See `Engine`."""
+        return SolidComplex.of(cells)
+
+    def advance(self, block: SolidBlock, number: int, total: Tally[Finished]) -> SolidBlock:
         """Split a block's cells by one step's hyperplanes and evaluate the next step's rows."""
         cut = self.open(block, number, total)
-        keep = self.keep or number + 1 < len(self.program.steps)
+        keep = self.wanted is not Wanted.NUMBER or number + 1 < len(self.program.steps)
         self.split(block, cut, total, keep=keep)
         if keep:
             self.close(block, cut, number)
+        return block
 
-    def open(self, block: SolidBlock, number: int, total: Count) -> meshes.Cut:
+    def open(self, block: SolidBlock, number: int, total: Tally[Finished]) -> meshes.Cut:
         """Begin a step: signs at the vertices that are there, what they cut, and the next step's rows there."""
         step, cut, arena, n = self.program.steps[number], self.cuts[number], block.arena, block.used.vertex
         old = block.widths
@@ -151,7 +129,13 @@ class Solids:
         return cut
 
     def settle(
-        self, mesh: kernels.Solid, block: SolidBlock, cut: meshes.Cut, open_v: Ints, open_k: Ints, total: Count
+        self,
+        mesh: kernels.Solid,
+        block: SolidBlock,
+        cut: meshes.Cut,
+        open_v: Ints,
+        open_k: Ints,
+        total: Tally[Finished],
     ) -> Ints:
         """Exact signs of hyperplanes at vertices, each vertex as a corner of one of its cells."""
         place, cell = np.empty(block.used.vertex, np.int64), np.empty(block.used.vertex, np.int32)
@@ -168,7 +152,7 @@ class Solids:
         total.double_signs += len(open_v)
         return signs
 
-    def split(self, block: SolidBlock, cut: meshes.Cut, total: Count, *, keep: bool) -> None:
+    def split(self, block: SolidBlock, cut: meshes.Cut, total: Tally[Finished], *, keep: bool) -> None:
         """Split the cells, giving room and exact signs when the kernel asks for them; the parts are kept or counted."""
         words = block.widths.words
         scratch = make_scratch(cut, words)
@@ -208,7 +192,7 @@ class Solids:
 
     def answer(
         self, mesh: kernels.Solid, stack: kernels.Stack, cut: meshes.Cut, state: Ints, block: SolidBlock,
-        scratch: meshes.Scratch, total: Count,
+        scratch: meshes.Scratch, total: Tally[Finished],
     ) -> None:  # fmt: skip
         """Certain signs where the kernel is about to put a vertex."""
         words = self.program.words(block.pattern[state[kernels.CURSOR] - 1])
@@ -238,11 +222,6 @@ class Solids:
         arena.swap_rows()
         block.widths = Widths(widths.dim, widths.x, widths.mask, widths.z_next, 0, 0)
         block.pattern = pattern
-
-
-def _run_copy(engine: Solids, number: int, part: SolidBlock) -> Count:
-    """Take a part through its steps in a process of its own."""
-    return engine.run(part, number)
 
 
 def make_edges(room: int) -> incidence.Edges:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,11 @@ from linear_regions.kernels import finished as kernels
 from linear_regions.kernels.bounds import DX
 from linear_regions.kernels.solid import Solid
 
-from .program import Program
 from .solid_arena import Used
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,6 @@ class Finished:
 
     vertices: Vertices
     cells: kernels.Cells
-    patterns: list[Words]  # of runs of cells, one after the other
 
 
 def vertices_of(mesh: Solid, n: int) -> Vertices:
@@ -43,7 +40,7 @@ def vertices_of(mesh: Solid, n: int) -> Vertices:
     return Vertices(mesh.x[:n].copy(), mesh.vertex[:n, DX].copy(), mesh.ends[:n].copy())
 
 
-def finished(mesh: Solid, used: Used, pattern: Words) -> Finished:
+def finished(mesh: Solid, used: Used) -> Finished:
     """The cells of a block that has gone through all steps."""
     slot_start = np.empty(used.cell + 1, np.int64)
     most = kernels.count_facets(mesh, used.cell, slot_start)
@@ -55,7 +52,7 @@ def finished(mesh: Solid, used: Used, pattern: Words) -> Finished:
         facet=np.empty(slot_start[-1], np.int32),
     )
     kernels.write_cells(mesh, used.cell, np.empty(mesh.mask.shape[1], np.uint64), cells)
-    return Finished(vertices_of(mesh, used.vertex), cells, [pattern])
+    return Finished(vertices_of(mesh, used.vertex), cells)
 
 
 def joined(block: Vertices, sources: list[Index], parts: list[Finished]) -> Finished:
@@ -83,46 +80,9 @@ def joined(block: Vertices, sources: list[Index], parts: list[Finished]) -> Fini
         slot_start=_offsets([c.slot_start for c in own]),
         facet=np.concatenate([c.facet for c in own]),
     )
-    return Finished(vertices, cells, [run for part in parts for run in part.patterns])
+    return Finished(vertices, cells)
 
 
 def _offsets(runs: list[Ints]) -> Ints:
     """Offsets of runs, one after the other."""
     return np.concatenate([[0], np.cumsum(np.concatenate([np.diff(run) for run in runs]))])
-
-
-@dataclass
-class Count:
-    """What a block came to."""
-
-    per_step: Ints
-    signs: int = 0
-    double_signs: int = 0
-    exact_signs: int = 0
-    cells: Finished | None = None  # if they were asked for
-    whole: Ints | None = None  # the region that each cell is a part of, if walls have cut regions into parts
-
-    @property
-    def patterns(self) -> list[Words]:
-        """Packed signs of runs of cells, one after the other."""
-        return [] if self.cells is None else self.cells.patterns
-
-    def add(self, other: Count) -> None:
-        """Add what a part came to."""
-        self.per_step += other.per_step
-        self.signs += other.signs
-        self.double_signs += other.double_signs
-        self.exact_signs += other.exact_signs
-
-
-def put_together(program: Program, count: Count) -> Count:
-    """Count cells with one pattern as one region, in the order of the first of each."""
-    run = np.concatenate(count.patterns)
-    run = np.column_stack([run, np.zeros(len(run), np.uint64)])  # rows of no entries cannot be sorted
-    per_step = np.empty_like(count.per_step)
-    for number, end in enumerate(program.word_offsets[1:]):
-        per_step[number] = len(np.unique(run[:, [*range(end), -1]], axis=0))
-    _, first, whole = np.unique(run, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(np.argsort(first))
-    cells = replace(count.cells, patterns=[run[np.sort(first), :-1]]) if count.cells else None
-    return replace(count, per_step=per_step, cells=cells, whole=order[whole.ravel()])

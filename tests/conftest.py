@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("LINEAR_REGIONS_DATA", ROOT.parent / "shared" / "data"))
+from real_nets import DATA
 
 settings.register_profile("local", deadline=None)  # the first example may compile a kernel
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -16,9 +16,10 @@ import linear_regions as lr
 from convert import to_network
 from families import random_case
 from known_nets import Case, arrangement, cube, he_net
-from linear_regions.blocks import Arena, Block, Divider, Outcome
+from linear_regions.blocks import Arena, Block, Divider
 from linear_regions.budget import Budget
 from linear_regions.cuts import classified, make_cut, narrowed
+from linear_regions.engine import Tally, Wanted
 from linear_regions.kernels import bounds, combine, double, instructions, rows
 from linear_regions.kernels.chain import Chain
 from linear_regions.kernels.mesh import Cut
@@ -249,7 +250,7 @@ def engine(program: Program, domain: Any) -> tuple[Plane, Settler]:
     chart = domain.plane_chart()
     settler = make_settlers(program, chart)[0]
     layers = [i for i, step in enumerate(program.steps) if step.has_units]
-    return Plane(program, settler, keep=True, budget=Budget(len(program.steps), layers, None)), settler
+    return Plane(program, settler, wanted=Wanted.CELLS, budget=Budget(len(program.steps), layers, None)), settler
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,8 @@ def engine(program: Program, domain: Any) -> tuple[Plane, Settler]:
 )
 def test_kernel_split_cells_cuts_a_square_by_lines(lines: list[list[float]], faces: tuple[int, int, int]) -> None:
     program = compile_network(to_network(arrangement(lines)))
-    found = engine(program, SQUARE)[0].run(start_block(program, SQUARE.plane_chart()), 0)
+    found = engine(program, SQUARE)[0].enumerate(SQUARE.plane_chart()).cells
+    assert found is not None
     assert (len(found.x), len(found.label), len(found.cell_offsets) - 1) == faces
     heads = found.ends.ravel()[found.half_edges]
     tails = found.ends.ravel()[found.half_edges ^ 1]
@@ -282,8 +284,8 @@ def test_kernel_parts_copy_whole_cells() -> None:
     """The parts of a block have its cells, each closed, with its vertices; shared edges are in both."""
     program = compile_network(to_network(he_net(2, 12)))
     solver, _ = engine(program, SQUARE)
-    start = start_block(program, SQUARE.plane_chart())
-    block = solver.advance(start, 0, Outcome(np.zeros(1, np.int64)))
+    start = start_block(program, SQUARE.plane_chart(), Arena())
+    block = solver.advance(start, 0, Tally(np.zeros(1, np.int64)))
     half, divider, cells = block.n_cells // 2, Divider(block), []
     for first, last in ((0, half), (half, block.n_cells)):
         part = divider.part(first, last, Arena())
@@ -382,8 +384,8 @@ def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Cas
     program = compile_network(to_network(case.layers))
     domain = lr.Box(case.domain.lower, case.domain.upper)
     solver, settler = engine(program, domain)
-    outcome = solver.run(start_block(program, domain.plane_chart()), 0)
-    block = start_block(program, domain.plane_chart())
+    tally: Tally[Any] = Tally(np.zeros(len(program.steps), np.int64))
+    block = start_block(program, domain.plane_chart(), Arena())
     for number in range(len(program.steps)):
         mesh = block.mesh()
         corner = {int(mesh.origin[h]): (h, c) for c, cycle in enumerate(cycles_of(block)) for h in cycle}
@@ -401,7 +403,7 @@ def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Cas
             assert norm(gaps) <= (b[bounds.ETA2] + b[bounds.S2]) * (1 + 1e-12)
             assert max(map(abs, gaps)) <= (b[bounds.ETAI] + b[bounds.SI]) * (1 + 1e-12)
             assert max(map(abs, gaps)) <= b[bounds.ERR] * (1 + 1e-12)
-        block = solver.advance(block, number, outcome)
+        block = solver.advance(block, number, tally)
 
 
 @pytest.mark.parametrize("seed", range(6))

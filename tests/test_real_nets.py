@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import linear_regions as lr
 from convert import to_network
-from naive import RELU, Layer
-
-Arrays = dict[str, NDArray[Any]]
+from real_nets import HCAS, Arrays, acas_boxes, acas_problem, layers_of, problem, read
 
 COUNTS = {
     "nn4sys/lindex": 87,
@@ -30,20 +26,8 @@ COUNTS = {
 }
 
 
-def read(folder: Path, name: str) -> Arrays:
-    with np.load(folder / "nets" / f"{name}.npz", allow_pickle=False) as stored:
-        return dict(stored)
-
-
-def layers_of(net: Arrays) -> list[Layer]:
-    """The file's weights exactly; two affine maps may follow each other."""
-    return [
-        (net[f"W{i}"], net[f"b{i}"], [RELU] * len(net[f"b{i}"]) if relu else None) for i, relu in enumerate(net["relu"])
-    ]
-
-
 def regions_of(net: Arrays) -> lr.Regions:
-    return lr.enumerate_regions(to_network(layers_of(net)), lr.Box(net["lo"], net["hi"]))
+    return lr.enumerate_regions(*problem(net))
 
 
 def rows(folder: Path, name: str) -> dict[str, dict[str, str]]:
@@ -112,27 +96,13 @@ def test_a_lattice_network_has_five_maps(shared_data: Path) -> None:
 
 def test_hcas_in_three_dimensions(shared_data: Path) -> None:
     """As edge subdivision in float64 has it."""
-    name = "hcas/HCAS_rect_v6_pra0_tau00_25HU_3000"
-    net = read(shared_data, name)
-    reference = rows(shared_data, "edge_subdivision_float64.csv")[name]
-    r = regions_of(net)
+    reference = rows(shared_data, "edge_subdivision_float64.csv")[HCAS]
+    r = regions_of(read(shared_data, HCAS))
     vertices, edges, _, cells = r.f_vector
     assert [cells, vertices, edges] == [int(reference[key]) for key in ("regions", "vertices", "edges")]
     assert (cells, vertices, edges) == (111_254, 117_723, 346_555)
     assert lr.count_regions(r.network, r.domain) == cells
     r.check()
-
-
-def acas_boxes(folder: Path) -> list[dict[str, str]]:
-    with open(folder / "reference" / "acasxu_nnv.csv", encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
-def acas_problem(folder: Path, box: dict[str, str]) -> tuple[lr.Network, lr.Box]:
-    net = read(folder, f"acasxu/ACASXU_run2a_{box['net']}_batch_2000")
-    ends = [[float(box[f"{name}_{end}"]) for name in ("rho", "theta", "psi", "vown", "vint")] for end in ("lo", "hi")]
-    lower, upper = ((np.array(end) - net["means"][:5]) / net["ranges"][:5] for end in ends)
-    return to_network(layers_of(net)), lr.Box(lower, upper)
 
 
 @pytest.mark.parametrize("row", range(10))

@@ -13,7 +13,7 @@ import pytest
 
 import linear_regions as lr
 import naive
-from convert import enumerated, regions_of
+from convert import enumerated, regions_of, to_network
 from families import random_case
 from known_nets import Case, arrangement, box, cube, degenerate_cases, he_net, relu_net, telgarsky, torch_net
 from linear_regions.geometry import LineComplex, PlaneComplex
@@ -393,3 +393,57 @@ def test_units_with_two_breakpoints_and_affine_layers() -> None:
     assert sorted(regions.patterns.tolist()) == [[0, 0], [1, 0], [2, 0]]
     assert regions.boundary_volume(by="neuron").tolist() == [16.0, 0.0]
     assert regions.count("R6") == 3
+
+
+@pytest.mark.parametrize(
+    ("widths", "domain"),
+    [
+        ((2, 40, 30, 20), lr.Box([-1, -1], [1, 1])),
+        ((2, 128, 128), lr.Box([-1, -1], [1, 1])),
+        ((3, 24, 24, 16), lr.Box([-1] * 3, [1] * 3)),
+        (
+            (5, 9, 8),
+            lr.Slice([0.1] * 5, np.eye(5)[:, :3], lr.Polytope([[1, 1, 1], *(-np.eye(3)).tolist()], [1, 0, 0, 0])),
+        ),
+        ((4, 9, 8), lr.Box([-1] * 4, [1] * 4)),
+        ((3, 30, 20), lr.Segment([0, 0, 0], [1, 2, 3])),
+        ((3, 30, 20), lr.Line([0, 0, 0], [1, 2, 3])),
+    ],
+    ids=["2-D", "wide", "3-D", "slice", "4-D", "segment", "line"],
+)
+def test_sums_are_those_of_the_regions(widths: tuple[int, ...], domain: Any) -> None:
+    """Without keeping them, for one worker and for two, byte for byte."""
+    network = to_network(he_net(*widths))
+    r, sums = lr.enumerate_regions(network, domain), lr.sum_regions(network, domain)
+    assert (sums.count, sums.n_facets) == (len(r), len(r.facets.neuron))
+    assert sums.per_layer.tolist() == r.per_layer.tolist()
+    assert sums.certificate.certified
+    bound = sums.boundary_volume_error + r.boundary_volume_error()
+    assert abs(sums.boundary_volume() - r.boundary_volume()) <= min(bound, 1e-12 * r.boundary_volume())
+    for by in ("layer", "neuron"):
+        assert np.abs(sums.boundary_volume(by=by) - r.boundary_volume(by=by)).sum() <= bound
+    volume = r.volumes.sum()
+    assert sums.volume == volume or abs(sums.volume - volume) <= sums.volume_error
+    again = lr.sum_regions(network, domain, n_jobs=2)
+    assert again.boundary_volume(by="neuron").tobytes() == sums.boundary_volume(by="neuron").tobytes()
+    assert f"{len(r):,} regions" in repr(sums)
+
+
+def test_sums_that_cannot_be_given() -> None:
+    network = to_network(he_net(3, 5))
+    with pytest.raises(lr.InvalidInput, match=r"^domain must be bounded"):
+        lr.sum_regions(network, lr.Space(3))
+    with pytest.raises(lr.InvalidInput, match=r"^by must be"):
+        lr.sum_regions(network, lr.Box([0] * 3, [1] * 3)).boundary_volume(by="region")
+    with pytest.raises(lr.BudgetExceeded):
+        lr.sum_regions(network, lr.Box([-1] * 3, [1] * 3), max_regions=3)
+
+
+def test_sums_are_not_spoiled_by_few_vertices() -> None:
+    """Two lines that cross at a tiny angle far from where float64 has them: their vertex is placed again."""
+    tilt = 2.0**-45
+    r = enumerated(arrangement([[1, 1, 0.3], [1, 1 + tilt, 0.3 + tilt / 3], [1, -1, 0.1]]), SQUARE)
+    sums = lr.sum_regions(r.network, SQUARE)
+    assert r.coarse.volume_errors.sum() > 1e-4
+    assert sums.volume_error < 1e-12
+    assert abs(sums.boundary_volume() - r.boundary_volume()) <= sums.boundary_volume_error < 1e-12

@@ -18,24 +18,25 @@ import linear_regions as lr
 from convert import enumerated, to_network
 from known_nets import arrangement, he_net, relu_net, torch_net
 from linear_regions.budget import Budget
+from linear_regions.engine import Tally, Wanted
 from linear_regions.kernels import bounds
 from linear_regions.program import Program, compile_network
 from linear_regions.settle import Fuzzy, Settler, crossing, make_settlers
 from linear_regions.solid import SolidBlock, Solids, start_block
 from linear_regions.solid_arena import SolidArena
-from linear_regions.solid_parts import Count
+from linear_regions.solid_parts import Finished
 from naive import Layer
 from solids import Solid, cube, differences, random_solid, solid_report
 
 
-def refined(solid: Solid) -> tuple[Program, Settler, SolidBlock, Count]:
+def refined(solid: Solid) -> tuple[Program, Settler, SolidBlock, Tally[Finished]]:
     """All cells in one block, kept after the last step too."""
     program = compile_network(to_network(solid.layers))
     chart = solid.domain.solid_chart()
     (settler,) = make_settlers(program, chart)
-    engine = Solids(program, settler, keep=True, budget=Budget(len(program.steps), [], None))
+    engine = Solids(program, settler, wanted=Wanted.CELLS, budget=Budget(len(program.steps), [], None))
     block = start_block(program, chart, SolidArena())
-    count = Count(np.zeros(len(program.steps), np.int64))
+    count = Tally(np.zeros(len(program.steps), np.int64))
     with np.errstate(all="ignore"):
         for number in range(len(program.steps)):
             cut = engine.open(block, number, count)
@@ -138,9 +139,9 @@ def test_kernel_rows_and_vertices_of_polytopes_lie_within_their_bounds(case: lis
     program = compile_network(to_network(case))
     chart = cube(d).solid_chart()
     (settler,) = make_settlers(program, chart)
-    engine = Solids(program, settler, keep=True, budget=Budget(len(program.steps), [], None))
+    engine = Solids(program, settler, wanted=Wanted.CELLS, budget=Budget(len(program.steps), [], None))
     block = start_block(program, chart, SolidArena())
-    count = Count(np.zeros(len(program.steps), np.int64))
+    count = Tally(np.zeros(len(program.steps), np.int64))
     for number in range(len(program.steps)):
         mesh = block.arena.mesh(block.widths)
         for c in range(0, block.used.cell, 1 + block.used.cell // 40):

@@ -79,11 +79,26 @@ def _check_codim(regions: Regions, codim: object) -> None:
         raise invalid("codim", f"be an integer from 1 to {regions.dim}, the dimension of the domain", repr(codim))
 
 
+def check_by(by: object) -> None:
+    """Raise unless sums can be given so."""
+    if by not in (None, "layer", "neuron"):
+        raise invalid("by", 'be None, "layer" or "neuron"', repr(by))
+
+
+def by_owner(program: Program, measures: Floats, label: Ints | NDArray[np.int32], by: str) -> Floats:
+    """Sums of the measures of facets, given by their hyperplanes, for each layer with units or each neuron."""
+    if by == "layer":
+        owner, n = label_layers(program), sum(step.has_units for step in program.steps)
+    else:
+        owner, n = program.label_neuron, program.n_neurons
+    sums: Floats = np.bincount(owner[label], weights=measures, minlength=n).astype(np.float64, copy=False)
+    return read_only(sums)
+
+
 def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Floats:
     """See `Regions.boundary_volume`."""
     _check_codim(regions, codim)
-    if by not in (None, "layer", "neuron"):
-        raise invalid("by", 'be None, "layer" or "neuron"', repr(by))
+    check_by(by)
     if codim > 1 and by is not None:
         raise InvalidInput(f"by must be None for codim {codim}, as such a face belongs to several neurons, got {by!r}")
     if codim > 1:
@@ -91,9 +106,8 @@ def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Flo
     facets = regions.facets
     if by is None:
         return fsum(facets.measure)
-    owner, n = (facets.layer, len(regions.network.activations)) if by == "layer" else (facets.neuron, regions.n_neurons)
-    sums: Floats = np.bincount(owner, weights=facets.measure, minlength=n).astype(np.float64, copy=False)
-    return read_only(sums)
+    geometry = regions.geometry
+    return by_owner(regions.program, facets.measure, geometry.label[geometry.interior], by)
 
 
 def _inner_faces(regions: Regions, codim: int) -> Floats:
