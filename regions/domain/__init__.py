@@ -5,7 +5,7 @@ from .curves import Polyline as Polyline
 from .curves import Segment as Segment
 from .flat import Box as Box
 from .flat import Polytope as Polytope
-from .flat import Slice as Slice
+from .slice import Slice as Slice
 from .space import Space as Space
 from .store import Domain as Domain
 from .store import domain_from_dict as domain_from_dict

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,37 +180,29 @@ def _rounded(corners: list[Point]) -> tuple[Floats, Floats]:
         return points, 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
 
 
-def polygon_chart(corners: list[Point], facets: list[Plane], chart: AffineChart) -> PlaneChart:
-    """A polygon in t, given by its corners and the rows of its sides, counter-clockwise, mapped into input space."""
+def _mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> dict[str, Any]:
     points, error = _rounded(corners)
     inputs, inputs_error = chart.image(points)
-    return PlaneChart(
-        corners=corners,
-        facets=facets,
-        charts=[chart],
-        points=points,
-        error=error,
-        inputs=inputs,
-        inputs_error=inputs_error,
-        stretch=1.0 if chart.is_identity else float(np.sqrt(np.sum(chart.floats[1] ** 2))) * 1.001,
-    )
+    return {
+        "corners": corners,
+        "facets": facets,
+        "charts": [chart],
+        "points": points,
+        "error": error,
+        "inputs": inputs,
+        "inputs_error": inputs_error,
+        "stretch": 1.0 if chart.is_identity else float(np.sqrt(np.sum(chart.floats[1] ** 2))) * 1.001,
+    }
+
+
+def polygon_chart(corners: list[Point], facets: list[Plane], chart: AffineChart) -> PlaneChart:
+    """A polygon in t, given by its corners and the rows of its sides, counter-clockwise, mapped into input space."""
+    return PlaneChart(**_mapped(corners, facets, chart))
 
 
 def solid_chart(corners: list[Point], facets: list[Plane], chart: AffineChart) -> SolidChart:
     """A polytope in t, given by its corners and the rows of its facets, mapped into input space."""
-    points, error = _rounded(corners)
-    inputs, inputs_error = chart.image(points)
-    return SolidChart(
-        corners=corners,
-        facets=facets,
-        incidence=incidence(corners, facets),
-        charts=[chart],
-        points=points,
-        error=error,
-        inputs=inputs,
-        inputs_error=inputs_error,
-        stretch=1.0 if chart.is_identity else float(np.sqrt(np.sum(chart.floats[1] ** 2))) * 1.001,
-    )
+    return SolidChart(incidence=incidence(corners, facets), **_mapped(corners, facets, chart))
 
 
 def interval_chart(lower: float, upper: float, chart: AffineChart) -> LineChart:
