@@ -64,6 +64,7 @@ class Cones(NamedTuple):
     own: Floats  # (P, C) cones over the parts of one face
     norm: Floats  # (P,) their lengths
     u: Floats  # (C, d) coefficients of one product
+    unit: Ints  # (d,) exponents of the units of length
 
 
 class Sorted(NamedTuple):
@@ -136,16 +137,18 @@ def sort_cell(cells: Cells, c: int, own: Sorted) -> None:
 
 
 @section
-def relate(cells: Cells, c: int, x: Floats, error: Floats, walk: Walk, cones: Cones, words: int, k: int) -> int:
-    """Corners of the face of dimension k relative to its first one, in units of a power of two: its exponent.
+def relate(cells: Cells, c: int, x: Floats, error: Floats, walk: Walk, cones: Cones, words: int, k: int) -> None:
+    """Corners of the face of dimension k relative to its first one, in units of powers of two: one for each axis.
 
-    Each product of lengths has k factors; with `rounding` more in each they cover the rounding of everything.
+    Of a face in fewer than d dimensions all are the same. Each product of lengths has k factors; with `rounding` more
+    in each they cover the rounding of everything.
     """
     d = x.shape[1]
     first = cells.start[c]
     own = cells.corner[first + walk.apex[k]]
     rounding = (64.0 + 4.0 * walk.on.shape[0]) * UNIT
-    largest = 0.0
+    for i in range(d):
+        cones.u[0, i] = 0.0
     for w in range(words):
         bits = walk.face[k, w]
         while bits:
@@ -153,10 +156,21 @@ def relate(cells: Cells, c: int, x: Floats, error: Floats, walk: Walk, cones: Co
             bits &= bits - np.uint64(1)
             for i in range(d):
                 cones.y[r, i] = x[cells.corner[first + r], i] - x[own, i]
-                largest = max(largest, abs(cones.y[r, i]))
-    exponent = 0
-    if 0.0 < largest < np.inf:
-        exponent = math.frexp(largest)[1]
+                cones.u[0, i] = max(cones.u[0, i], abs(cones.y[r, i]))
+    for i in range(d):
+        largest = cones.u[0, i]
+        if k < d:
+            for j in range(d):
+                largest = max(largest, cones.u[0, j])
+        cones.unit[i] = 0
+        if 0.0 < largest < np.inf:
+            cones.unit[i] = math.frexp(largest)[1]
+    least = cones.unit[0]
+    most = cones.unit[0]
+    for i in range(d):
+        least = min(least, cones.unit[i])
+        most = max(most, cones.unit[i])
+    stretch = 1.0 if least == most else np.sqrt(1.0 * d)  # of lengths in the smallest of the units
     for w in range(words):
         bits = walk.face[k, w]
         while bits:
@@ -164,12 +178,11 @@ def relate(cells: Cells, c: int, x: Floats, error: Floats, walk: Walk, cones: Co
             bits &= bits - np.uint64(1)
             square = 0.0
             for i in range(d):
-                cones.y[r, i] = math.ldexp(cones.y[r, i], -exponent)
+                cones.y[r, i] = math.ldexp(cones.y[r, i], -int(cones.unit[i]))
                 square += cones.y[r, i] ** 2
             cones.far[r] = np.sqrt(square) * SLACK + 2.0**-500  # squares may vanish
-            moved = math.ldexp(error[cells.corner[first + r]] + error[own], -exponent)
-            cones.grown[r] = cones.far[r] * (1.0 + rounding) + moved * SLACK + TINY
-    return exponent
+            moved = math.ldexp(error[cells.corner[first + r]] + error[own], -int(least))
+            cones.grown[r] = cones.far[r] * (1.0 + rounding) + moved * stretch * SLACK + TINY
 
 
 @section
@@ -406,7 +419,7 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, own: Sorted, con
         n = list_parts(own.cell, 0, walk, cones, words, k, simple)
         if n < 0:
             return False
-        exponent = relate(own.cell, 0, x, error, walk, cones, words, k)
+        relate(own.cell, 0, x, error, walk, cones, words, k)
         if k == 1:
             cone_of_edge(walk, cones, words)
         else:
@@ -419,10 +432,13 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, own: Sorted, con
         total = cones.length[0, NORM]
         for i in range(centroids.shape[1]):
             shift = cones.mean[0, i] / (total * (k + 1)) if total > 0.0 else 0.0
-            centroids[f, i] = x[apex, i] + math.ldexp(shift, exponent)
+            centroids[f, i] = x[apex, i] + math.ldexp(shift, int(cones.unit[i]))
         bound = cones.length[0, GROWN] * (1.0 + 64.0 * UNIT) - cones.length[0, LONG] + cones.length[0, DOUBT]
-        sizes[f, 0] = math.ldexp(total / factorial, k * exponent)
-        sizes[f, 1] = math.ldexp(bound / factorial * SLACK + TINY, k * exponent) * SLACK + TINY
+        exponent = 0
+        for i in range(k):
+            exponent += cones.unit[i]
+        sizes[f, 0] = math.ldexp(total / factorial, int(exponent))
+        sizes[f, 1] = math.ldexp(bound / factorial * SLACK + TINY, int(exponent)) * SLACK + TINY
         if not (sizes[f, 0] < np.inf and sizes[f, 1] < np.inf):  # beyond float64, or from vertices that are
             sizes[f, 0] = np.inf
             sizes[f, 1] = np.inf

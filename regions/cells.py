@@ -19,7 +19,7 @@ from .geometry import Geometry
 from .measures import boundary, exactly
 from .measures.skeleton import Skeleton, skeleton, to_meshio
 from .network import Network
-from .network.cast import read_only
+from .network.cast import as_list, read_only
 from .program import Program
 from .settle import Settler
 
@@ -170,9 +170,10 @@ class Cells:
         InvalidInput
             As `exact_vertices`, whose cost per cell it has.
         """
-        cells = range(len(self)) if indices is None else [self._cell(i) for i in indices]
+        cells = range(len(self)) if indices is None else [self._cell(i) for i in as_list(indices, "indices", "cells")]
         if self.domain.volume is None and (unbounded := [c for c in cells if np.isinf(self.volumes[c])]):
-            raise invalid("indices", "name bounded cells alone", f"the unbounded {unbounded} too")
+            rule = "name bounded cells alone, as np.flatnonzero(regions.bounded) does"
+            raise invalid("indices", rule, f"{len(unbounded)} others, the first of them cell {unbounded[0]}")
         return [exactly.exact_volume(self, cell) for cell in cells]
 
     @property
@@ -189,18 +190,19 @@ class Cells:
         return boundary.interior_facets(self)
 
     def skeleton(self) -> Skeleton:
-        """All vertices, edges and facets, those on the domain's boundary too; each once."""
+        """All vertices, edges and facets, those on the domain's boundary too; each once. On `Space` bounded edges."""
         return skeleton(self)
 
     def to_meshio(self) -> Any:
         """The cells in three dimensions as a meshio.Mesh of polyhedra, with ``cell`` and ``volume``.
 
-        Write it to a .vtu file with ``regions.to_meshio().write(path)``, which ParaView and PyVista read.
+        Write it to a .vtu file with ``regions.to_meshio().write(path)``, which ParaView and PyVista read; most other
+        formats have no polyhedra. The vertices of a polygon go round it counter-clockwise as seen from outside.
 
         Raises
         ------
         InvalidInput
-            If the domain is not three-dimensional.
+            If the domain is not three-dimensional or not bounded.
         MissingExtra
             If meshio is not installed.
         """

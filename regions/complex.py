@@ -225,8 +225,8 @@ class Regions(Cells):
         Returns
         -------
         (M,) ndarray of float64
-            inf if there is no facet. Off by at most the largest of `vertex_errors` and a few units in the last place of
-            the coordinates.
+            inf if there is no facet. In one and two dimensions off by at most the largest of `vertex_errors` and a few
+            units in the last place of the coordinates; from three on usually, without a proven bound.
 
         Raises
         ------

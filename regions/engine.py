@@ -20,7 +20,7 @@ from .program import Program
 from .settle import Settler
 from .sharpen import sharpened_block
 from .solid_complex import SolidComplex
-from .sums import Sums, sums_of
+from .sums import Sums, pieces, sums_of
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
@@ -155,7 +155,10 @@ class Engine(ABC, Generic[B, A, T, C]):
         if self.wanted is Wanted.SUMS:
             cells = self.complex(self.finished(block))
             sharp = sharpened_block(cells, self.settler, lambda cell: self.program.words(block.pattern[cell]))
-            tally.sums = sums_of(sharp, len(self.program.label_step))
+            for piece in pieces(sharp):
+                self.budget.check()
+                own = sums_of(piece, len(self.program.label_step))
+                tally.sums = own if tally.sums is None else tally.sums + own
 
     def run_parts(
         self, block: B, ranges: list[tuple[int, int]], number: int, workers: Workers | None, tally: Tally[C]

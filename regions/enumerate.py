@@ -187,7 +187,7 @@ def enumerate_regions(
     >>> len(regions), float(regions.boundary_volume())
     (5, 5.414213562373095)
     """
-    domains = [domain] if isinstance(domain, Domain) else as_list(domain, "domain", "curves")
+    domains: list[Any] = as_list(domain, "domain", "curves") if isinstance(domain, Sequence) else [domain]
     _check(network, domains, max_regions, n_jobs, executor)
     with _one_blas_thread():
         program = compile_network(network)
@@ -239,9 +239,9 @@ def count_regions(
     executor: Executor | None = None,
     progress: bool = False,
 ) -> int | RegionCount:
-    """The number of linear regions, as proven as in `enumerate_regions`, in the memory of a block of them.
+    """The number of linear regions, as proven as in `enumerate_regions`, without keeping them.
 
-    For `Space` in that of their patterns.
+    Memory is that of one block of regions for each worker; for `Space` that of the patterns of all regions.
 
     Parameters
     ----------
@@ -377,9 +377,10 @@ def _check(
             )
         if domain.n_inputs != network.n_inputs:
             raise invalid("domain", f"lie in {network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
-        if domain.dim > _LARGEST_DIMENSION or (domain.dim > 1 and len(domains) > 1):
-            rule = f"have at most {_LARGEST_DIMENSION} dimensions, and one in a sequence"
-            raise invalid("domain", rule, domain.dim)
+        if domain.dim > _LARGEST_DIMENSION:
+            raise invalid("domain", f"have at most {_LARGEST_DIMENSION} dimensions", domain.dim)
+        if domain.dim > 1 and len(domains) > 1:
+            raise invalid("domain", "be one domain, or a sequence of curves", f"a sequence with {domain!r}")
     if not domains:
         raise invalid("domain", "hold at least one curve", "none")
     if max_regions is not None and not (isinstance(max_regions, Integral) and max_regions >= 1):

@@ -127,6 +127,12 @@ class PlaneComplex:
         p_{i-1}| / 2 + sum_i e_i e_{i+1} / 2; rounding changes a sum of m products of differences by at most gamma_{m+4}
         times the sum of their sizes.
         """
+        with np.errstate(all="ignore"):
+            area, error = self._shoelace()
+        known = np.isfinite(area) & np.isfinite(error)
+        return np.where(known, area, np.inf), np.where(known, error, np.inf)
+
+    def _shoelace(self) -> tuple[Floats, Floats]:
         first, following = self.cell_offsets[:-1], self.next_corner
         size = np.diff(self.cell_offsets)
         p = self.x[self.cell_vertices]

@@ -17,7 +17,7 @@ from .cuts import by_vertex, classified, enter_answers, make_scratch, narrowed, 
 from .domain.chart import PlaneChart, SolidChart, SpaceChart
 from .engine import Engine, Tally
 from .geometry import PlaneComplex
-from .program import Program, Step
+from .program import Program, Step, frobenius
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -229,10 +229,10 @@ def start_rows(mesh: meshes.Mesh | Solid, chart: PlaneChart | SolidChart | Space
 def start_bounds(vertex: Floats, step: Step, inputs: Floats, evaluation: Floats, displacement: Floats) -> None:
     """Error bounds of the first rows, for inputs with the given evaluation errors and displacements."""
     norms = step.norms
-    size = np.sqrt(1 + np.sum(inputs * inputs, axis=1)) * bounds.SLACK
-    rounding = norms[bounds.GAMMA] * size
-    vertex[:, bounds.ETA2] = norms[bounds.RBF] * rounding + norms[bounds.SW] * evaluation + bounds.TINY
-    vertex[:, bounds.ETAI] = norms[bounds.RB] * rounding + norms[bounds.RW] * evaluation + bounds.TINY
+    size = np.sqrt(np.sum(inputs * inputs, axis=1)) * bounds.SLACK + 2.0**-500  # squares may vanish
+    total, each = frobenius(step.weight_t) * size + norms[bounds.BN], norms[bounds.RW] * size + np.abs(step.bias).max()
+    vertex[:, bounds.ETA2] = (norms[bounds.GAMMA] * total + norms[bounds.SW] * evaluation) * bounds.SLACK + bounds.TINY
+    vertex[:, bounds.ETAI] = (norms[bounds.GAMMA] * each + norms[bounds.RW] * evaluation) * bounds.SLACK + bounds.TINY
     vertex[:, bounds.S2] = norms[bounds.SW] * displacement
     vertex[:, bounds.SI] = norms[bounds.RW] * displacement
     vertex[:, bounds.ERR] = (vertex[:, bounds.ETAI] + vertex[:, bounds.SI]) * bounds.SLACK

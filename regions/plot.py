@@ -31,7 +31,7 @@ def plot_regions(
 ) -> Axes:
     """Draw a result; see `Regions.plot`."""
     if not isinstance(regions.geometry, PlaneComplex | LineComplex):
-        rule = "have one dimension, or two and be bounded, to be drawn (take a Slice)"
+        rule = "have one dimension, or two and be bounded, to be drawn (take a Slice; in three, see to_meshio)"
         raise invalid("the domain", rule, repr(regions.domain))
     if isinstance(color, str) and color not in _COLORS:
         names = ", ".join(map(repr, _COLORS))

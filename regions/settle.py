@@ -114,6 +114,22 @@ def _minors(rows: list[Fuzzy]) -> tuple[Row, int] | None:
     return point, with_errors - without
 
 
+def _quotients(point: Fuzzy) -> tuple[list[float], float]:
+    """Coordinates of a homogeneous point, and a bound of their distance from the point that it stands for.
+
+    Quotients of integers are rounded to the nearest float; infinite where they are beyond those.
+    """
+    *values, weight = (int(v) for v in point.values)
+    try:
+        near = [v / weight for v in values]
+    except OverflowError:
+        return [np.inf if v > 0 else -np.inf for v in values], np.inf
+    moved = point.error * (sum(map(abs, values)) + len(values) * weight) / (weight * (weight - point.error))
+    if all(isfinite(n) and Fraction(n) * weight == v for n, v in zip(near, values, strict=True)):
+        return near, moved * 1.001
+    return near, (moved + sum(map(abs, near)) * 2.0**-53) * 1.001 + 2.0**-1000
+
+
 class _Cell(dict[int, _Columns]):
     """The rows of each step on one cell, as they are asked for."""
 
@@ -172,10 +188,19 @@ class Settler:
                 result.append(sign)
             return result, n_exact
 
-    def vertex(self, at: Sequence[int], words: list[Words]) -> Row:
-        """The vertex itself, as `ExactCells.vertex`."""
+    def near_vertex(self, at: Sequence[int], words: list[Words]) -> tuple[list[float], float]:
+        """The vertex where the rows `at` vanish, infinite beyond the range of floats, and a bound of the error.
+
+        To about a hundred bits before rounding; exact before rounding where those do not tell.
+        """
         with self._lock:
-            return self.exact.vertex(tuple(at), words)
+            point = self._point(at, _Cell(self, words))
+            if point is not None:
+                near, error = _quotients(point)
+                if error <= 2.0**-50 * sum(map(abs, near)):
+                    return near, error
+            *values, weight = self.exact.vertex(tuple(at), words)
+        return _quotients(Fuzzy((*values, weight), 0))
 
     def _point(self, at: Sequence[int], own: _Cell) -> Fuzzy | None:
         rows = [self._row(label, own) for label in at]

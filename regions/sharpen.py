@@ -1,4 +1,4 @@
-"""Vertices whose error bound came out large, placed again from rational arithmetic.
+"""Vertices whose error bound came out large, placed again to a hundred bits, or from rational arithmetic.
 
 Bounds grow with depth, and where hyperplanes cross at a tiny angle float64 does lose a vertex. The cells do not depend
 on coordinates, but volumes, lengths and distances do.
@@ -28,13 +28,12 @@ Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
 LIMIT = 2.0**-20  # of the size of the domain
-MOST = 4096  # at a few milliseconds each
+MOST = 4096  # at up to a few milliseconds each
 BLOCK_LIMIT = 2.0**-12  # where cells are only summed up, which a few with large bounds would spoil
-BLOCK_MOST = 256
 
 
 def sharpened(regions: Cells) -> Geometry:
-    """The complex of some regions with the vertices of the largest errors rounded from exact ones.
+    """The complex of some regions with the vertices of the largest errors placed again.
 
     Those whose error bound exceeds 2^-20 of the domain's extent, at most 4096 of them, the worst first.
     """
@@ -50,9 +49,9 @@ def sharpened(regions: Cells) -> Geometry:
 def sharpened_block(cells: _Complex, settler: Settler, words: Callable[[int], list[Words]]) -> _Complex:
     """The cells of a block, with the signs of each: those vertices placed again that would spoil sums over all cells.
 
-    Those whose error bound exceeds 2^-12 of the block's extent, at most 256 of them, the worst first.
+    Those whose error bound exceeds 2^-12 of the block's extent, at most 4096 of them, the worst first.
     """
-    return _placed(cells, _worst(cells.x, cells.error, BLOCK_LIMIT, BLOCK_MOST), settler, words)
+    return _placed(cells, _worst(cells.x, cells.error, BLOCK_LIMIT), settler, words)
 
 
 def _placed(
@@ -67,8 +66,7 @@ def _placed(
     for v in worst.tolist():
         own = int(np.searchsorted(cells.cell_offsets, places[v], side="right")) - 1
         labels = cells.corner_labels(own)[places[v] - int(cells.cell_offsets[own])]
-        *point, w = settler.vertex(labels, words(own))
-        x[v], error[v] = _rounded([Fraction(int(c), int(w)) for c in point])
+        x[v], error[v] = settler.near_vertex(labels, words(own))
     return replace(cells, x=x, error=error)
 
 
@@ -83,13 +81,14 @@ def _chain(regions: Cells, g: LineComplex) -> LineComplex:
     return replace(g, t=t, error=error) if len(worst) else g
 
 
-def _worst(x: Floats, error: Floats, limit: float = LIMIT, most: int = MOST) -> NDArray[np.int64]:
+def _worst(x: Floats, error: Floats, limit: float = LIMIT) -> NDArray[np.int64]:
     """Vertices with large errors."""
     finite = np.isfinite(x).all(axis=1)
     with np.errstate(over="ignore"):
         extent = float(np.ptp(x[finite], axis=0).max()) if finite.any() else 0.0
-    worst = np.argsort(-error, kind="stable")[:most]
-    return np.sort(worst[error[worst] > limit * extent])
+    doubt = np.where(np.isnan(error), np.inf, error)
+    worst = np.argsort(-doubt, kind="stable")[:MOST]
+    return np.sort(worst[doubt[worst] > limit * extent])
 
 
 def _rounded(point: list[Fraction]) -> tuple[NDArray[np.float64], float]:

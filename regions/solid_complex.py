@@ -136,6 +136,20 @@ class SolidComplex(Sized):
         cells, vertices = whole.cells, whole.vertices
         return cls(vertices.x, vertices.error, cells.start, cells.corner, cells.mask, cells.slot_start, cells.facet)
 
+    def run(self, first: int, last: int) -> SolidComplex:
+        """The cells first <= c < last, with all vertices."""
+        corners = slice(*self.cell_offsets[[first, last]])
+        slots = slice(*self.cell_facet_offsets[[first, last]])
+        return SolidComplex(
+            self.x,
+            self.error,
+            self.cell_offsets[first : last + 1] - corners.start,
+            self.corners[corners],
+            self.masks[corners],
+            self.cell_facet_offsets[first : last + 1] - slots.start,
+            self.facet_labels[slots],
+        )
+
     @property
     def dim(self) -> int:
         """Dimension of the cells."""

@@ -78,6 +78,7 @@ class Largest:
             own=np.empty((parts, coordinates)),
             norm=np.empty(parts),
             u=np.empty((coordinates, d)),
+            unit=np.empty(d, np.int64),
         )
 
     def faces(self, n: int) -> Room:

@@ -270,17 +270,29 @@ class SpaceComplex(Sized):
         total[of[far]] = np.inf, 0.0
         return read_only(total)
 
+    def _corners_of(self, faces: Ints) -> tuple[Ints, Ints]:
+        """Offsets and vertices of faces: the vertices that all cells around a face have."""
+        star, n = self._faces[0], len(self._vertices) + 1
+        around = np.diff(star.offsets)[faces]
+        cells = star.cells[flat_ranges(star.offsets[faces], around)]
+        sizes = np.diff(self.cell_offsets)[cells]
+        vertex = self.cell_vertices[flat_ranges(self.cell_offsets[cells], sizes)]
+        face = np.repeat(np.repeat(np.arange(len(faces)), around), sizes)
+        pairs, count = np.unique(face * n + vertex, return_counts=True)
+        face, vertex = np.divmod(pairs, n)
+        own = count == around[face]
+        return np.concatenate([[0], np.cumsum(np.bincount(face[own], minlength=len(faces)))]), vertex[own]
+
     @cached_property
     def _facet_corners(self) -> tuple[Ints, Ints]:
-        """Offsets and vertices of the facets: the vertices that both cells have."""
-        cells = self.facet_cells
-        sizes = np.diff(self.cell_offsets)[cells[:, 0]]
-        vertex = self.cell_vertices[flat_ranges(self.cell_offsets[cells[:, 0]], sizes)]
-        facet = np.repeat(np.arange(len(cells)), sizes)
-        owners = np.repeat(np.arange(self.n_cells), np.diff(self.cell_offsets))
-        n = len(self._vertices) + 1
-        known = np.isin(cells[facet, 1] * n + vertex, owners * n + self.cell_vertices)
-        return np.concatenate([[0], np.cumsum(np.bincount(facet[known], minlength=len(cells)))]), vertex[known]
+        return self._corners_of(self._facets)
+
+    @cached_property
+    def edges(self) -> Ints:
+        """(E, 2) the vertices of each bounded edge."""
+        offsets, vertices = self._corners_of(self._of_dimension(1))
+        first = offsets[:-1][np.diff(offsets) == 2]
+        return read_only(vertices[first[:, None] + np.arange(2)])
 
     @property
     def facet_offsets(self) -> Ints:

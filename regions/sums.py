@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from .space_complex import SpaceComplex
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_PIECE = 2048  # cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,15 @@ class Sums:
         """(...,) bounds of the errors of sums with bounds (..., 2), with the rounding of sums."""
         bounds: Floats = (sums[..., 1] + 2 * self.n_terms * UNIT * sums[..., 0]) * SLACK
         return bounds
+
+
+def pieces(cells: PlaneComplex | SolidComplex) -> Iterator[PlaneComplex | SolidComplex]:
+    """Runs of polytopes that take well under a second each, so that a worker hears when it is to stop."""
+    if isinstance(cells, PlaneComplex) or cells.n_cells <= _PIECE:
+        yield cells
+        return
+    for first in range(0, cells.n_cells, _PIECE):
+        yield cells.run(first, min(first + _PIECE, cells.n_cells))
 
 
 def sums_of(cells: LineComplex | PlaneComplex | SolidComplex | SpaceComplex, n_hyperplanes: int) -> Sums:

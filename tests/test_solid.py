@@ -196,7 +196,7 @@ def test_cells_of_three_dimensions_as_a_mesh(tmp_path: Path) -> None:
             assert volume == r.volumes[cell]
             seen.append(cell)
     assert sorted(seen) == list(range(len(r)))
-    with pytest.raises(lr.InvalidInput, match="regions must be three-dimensional"):
+    with pytest.raises(lr.InvalidInput, match="the domain must be three-dimensional and bounded"):
         enumerated(he_net(2, 3), lr.Box([-1] * 2, [1] * 2)).to_meshio()
 
 
@@ -380,3 +380,48 @@ def test_crossing_points_of_rounded_rows(d: int) -> None:
             side = 1 if before[d] > 0 else -1
             assert point.values == tuple(side * m for m in expected)
             assert all(abs(side * m * scale**d - v) <= point.error for m, v in zip(before, point.values, strict=True))
+
+
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_vertices_that_are_placed_again_lie_within_their_bounds(d: int) -> None:
+    r = enumerated(he_net(d, 8, 7, 6), cube(d))
+    for cell in range(0, len(r), 1 + len(r) // 20):
+        words, settler = r.words(cell), r.settlers[0]
+        for labels in r.geometry.corner_labels(cell):
+            *exact, weight = settler.exact.vertex(labels, words)
+            near, error = settler.near_vertex(labels, words)
+            gaps = [Fraction(int(v), int(weight)) - Fraction(n) for v, n in zip(exact, near, strict=True)]
+            assert sum(gap**2 for gap in gaps) <= Fraction(error) ** 2
+            assert error <= 2.0**-50 * d
+
+
+def test_polygons_of_a_mesh_are_seen_from_outside() -> None:
+    """By Gauss, cones from the origin over triangles have the volume of each cell, with their signs."""
+    pytest.importorskip("meshio")
+    r = enumerated(he_net(3, 8, 6), cube(3))
+    mesh = r.to_meshio()
+    for block, volumes in zip(mesh.cells, mesh.cell_data["volume"], strict=True):
+        for polygons, volume in zip(block.data, volumes, strict=True):
+            corners = [mesh.points[np.array(polygon)] for polygon in polygons]
+            found = sum(np.linalg.det(np.stack([p[0], p[i], p[i + 1]])) for p in corners for i in range(1, len(p) - 1))
+            assert found / 6 == pytest.approx(volume, rel=1e-9)
+
+
+@pytest.mark.parametrize("d", [3, 6])
+def test_bounds_are_those_of_boxes_with_very_different_sides(d: int) -> None:
+    side = np.array([1e-8, 1e8, 1.0, 1e-3, 1e5, 3.0])[:d]
+    r = enumerated(relu_net([np.ones((1, d)).tolist(), [[1.0]]], [[1e9], [0.0]]), lr.Box(-side, side))
+    assert len(r) == 1
+    (exact,) = r.exact_volumes()
+    assert abs(Fraction(float(r.volumes[0])) - exact) <= Fraction(float(r.volume_errors[0])) <= exact / 10**11
+
+
+def test_bounds_do_not_depend_on_the_unit_of_length() -> None:
+    """From where the biases outweigh the weights."""
+    layers = he_net(3, 12, 12)
+    bounds = []
+    for scale in (2.0**10, 2.0**30):
+        scaled = [(weight, (np.asarray(bias) + 0.1) * scale, units) for weight, bias, units in layers]
+        r = enumerated(scaled, cube(3, scale))
+        bounds.append(r.coarse.error.max() / scale)
+    assert bounds[1] <= 2 * bounds[0] < 1e-4

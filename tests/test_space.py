@@ -224,3 +224,17 @@ def test_many_corners_on_more_facets_than_dimensions() -> None:
     assert len(r) == len(box)
     inner = [int(box.geometry.faces(k).inner.sum()) for k in (1, 2, 3, 4)]
     assert r.f_vector == (box.geometry.n_interior_vertices, *inner, len(box))
+
+
+@pytest.mark.parametrize(("n", "d"), [(7, 2), (6, 3), (6, 4)])
+def test_bounded_edges_of_arrangements(n: int, d: int) -> None:
+    """Each line in which d - 1 of n hyperplanes in general position meet is cut by the others: all edges but two."""
+    rows = np.random.default_rng(n).integers(-99, 100, (n, d + 1)).tolist()
+    r = enumerated(arrangement(rows), lr.Space(d))
+    edges = r.skeleton().edges
+    assert len(edges) == math.comb(n, d - 1) * (n - d)
+    ends = r.vertex_coordinates[edges]
+    middles = r.find(ends.mean(axis=1) + 1e-9 * np.random.default_rng(0).normal(size=(len(edges), d)))
+    assert all(set(edge) <= set(r.geometry.cell_vertices[slice(*r.cell_vertex_offsets[c : c + 2])].tolist())
+               for edge, c in zip(edges.tolist(), middles.tolist(), strict=True))  # fmt: skip
+    assert len(np.unique(edges, axis=0)) == len(edges)
