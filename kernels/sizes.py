@@ -24,7 +24,7 @@ from ._jit import loop, scalar, section
 from .finished import Cells
 from .instructions import lowest_bit
 from .mesh import Floats, Index, Ints, Words
-from .walk import Walk, enter_face, face_place, next_facet, open_cell
+from .walk import Walk, enter_face, face_place, first_corner, next_facet, open_cell
 
 UNIT = 2.0**-53
 SLACK = 1.0 + 2.0**-40
@@ -270,7 +270,7 @@ def wedge(u: Floats, w: Floats, f: int, out: Floats, m: int, degree: int, table:
 
 
 @section
-def cone_over_edge(walk: Walk, cones: Cones, f: int, words: int, table: Wedge) -> None:
+def cone_over_edge(cones: Cones, f: int, words: int, table: Wedge) -> None:
     """The cone over an edge: the product of its ends."""
     p = -1
     q = -1
@@ -290,12 +290,9 @@ def cone_over_edge(walk: Walk, cones: Cones, f: int, words: int, table: Wedge) -
 
 
 @section
-def cone_over_face(cones: Cones, f: int, level: int, words: int, table: Wedge) -> None:
+def cone_over_face(cones: Cones, f: int, level: int, table: Wedge) -> None:
     """The cone over a face of a dimension, from those over its facets without its first corner."""
-    p = -1
-    for w in range(words):
-        if cones.face[f, w] and p < 0:
-            p = 64 * w + lowest_bit(cones.face[f, w])
+    p = first_corner(cones.face, f)
     degree = level + 1
     first = cones.first[f]
     n = cones.first[f + 1] - first
@@ -352,7 +349,7 @@ def change(length: Floats, g: int, far: float, grown: float) -> float:
 
 
 @section
-def cone_over_parts(cells: Cells, c: int, walk: Walk, cones: Cones, words: int, k: int, table: Wedge) -> None:
+def cone_over_parts(cones: Cones) -> None:
     """The faces of dimension k - 1 of face 0 make it up: their cones all lie in its plane."""
     for i in range(LENGTHS):
         cones.length[0, i] = 0.0
@@ -367,7 +364,7 @@ def cone_over_parts(cells: Cells, c: int, walk: Walk, cones: Cones, words: int, 
 
 
 @section
-def cone_of_edge(walk: Walk, cones: Cones, words: int) -> None:
+def cone_of_edge(cones: Cones, words: int) -> None:
     """Face 0 is an edge."""
     for w in range(words):
         bits = cones.face[0, w]
@@ -421,14 +418,14 @@ def measure(cells: Cells, x: Floats, error: Floats, walk: Walk, own: Sorted, con
             return False
         relate(own.cell, 0, x, error, walk, cones, words, k)
         if k == 1:
-            cone_of_edge(walk, cones, words)
+            cone_of_edge(cones, words)
         else:
             for g in range(n - 1, cones.level[2] - 1, -1):
-                cone_over_edge(walk, cones, g, words, table)
+                cone_over_edge(cones, g, words, table)
             for level in range(2, k):
                 for g in range(cones.level[level + 1], cones.level[level]):
-                    cone_over_face(cones, g, level, words, table)
-            cone_over_parts(cells, c, walk, cones, words, k, table)
+                    cone_over_face(cones, g, level, table)
+            cone_over_parts(cones)
         total = cones.length[0, NORM]
         for i in range(centroids.shape[1]):
             shift = cones.mean[0, i] / (total * (k + 1)) if total > 0.0 else 0.0

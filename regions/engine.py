@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -155,10 +156,11 @@ class Engine(ABC, Generic[B, A, T, C]):
         if self.wanted is Wanted.SUMS:
             cells = self.complex(self.finished(block))
             sharp = sharpened_block(cells, self.settler, lambda cell: self.program.words(block.pattern[cell]))
-            for piece in pieces(sharp):
-                self.budget.check()
-                own = sums_of(piece, len(self.program.label_step))
-                tally.sums = own if tally.sums is None else tally.sums + own
+            tally.sums = reduce(add, (self._sums(piece) for piece in pieces(sharp)))
+
+    def _sums(self, cells: PlaneComplex | SolidComplex) -> Sums:
+        self.budget.check()
+        return sums_of(cells, len(self.program.label_step))
 
     def run_parts(
         self, block: B, ranges: list[tuple[int, int]], number: int, workers: Workers | None, tally: Tally[C]

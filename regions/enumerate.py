@@ -215,6 +215,11 @@ def _certificate(tally: Tally[Any]) -> Certificate:
     return Certificate(tally.signs, tally.double_signs, tally.exact_signs)
 
 
+def _counted(program: Program, tally: Tally[Any]) -> tuple[int, Ints, Certificate]:
+    count = int(tally.per_step[-1]) if program.steps else 1
+    return count, tally.per_step[_layers(program)], _certificate(tally)
+
+
 @overload
 def count_regions(
     network: Network, domain: Domain, *, full_output: Literal[False] = False, max_regions: int | None = None,
@@ -280,8 +285,7 @@ def count_regions(
             result = RegionCount(len(regions), regions.per_layer, regions.certificate)
         else:
             _, tally = _tally(network, domain, Wanted.NUMBER, max_regions, n_jobs, executor, progress)
-            count = int(tally.per_step[-1]) if program.steps else 1
-            result = RegionCount(count, tally.per_step[_layers(program)], _certificate(tally))
+            result = RegionCount(*_counted(program, tally))
     return result if full_output else result.count
 
 
@@ -333,12 +337,9 @@ def sum_regions(
             regions = _lines(network, program, [domain], max_regions)[0]
             sums = sums_of(regions.geometry, len(program.label_step))
             return RegionSums(len(regions), regions.per_layer, regions.certificate, program, sums)
-        if isinstance(domain.chart(), SpaceChart):
-            raise invalid("domain", "be bounded, for volumes to be finite", domain)
         _, tally = _tally(network, domain, Wanted.SUMS, max_regions, n_jobs, executor, progress)
     assert tally.sums is not None
-    count = int(tally.per_step[-1]) if program.steps else 1
-    return RegionSums(count, tally.per_step[_layers(program)], _certificate(tally), program, tally.sums)
+    return RegionSums(*_counted(program, tally), program, tally.sums)
 
 
 def _tally(
@@ -350,6 +351,8 @@ def _tally(
     (settler,) = make_settlers(program, chart)
     steps = len(program.steps), _layers(program), max_regions
     if isinstance(chart, SpaceChart):
+        if wanted is Wanted.SUMS:
+            raise invalid("domain", "be bounded, for volumes to be finite", domain)
         budget = Budget(*steps, parts=len(chart.cells))  # all of them convex, so that each cuts a region once at most
         wanted = Wanted.PATTERNS if wanted is Wanted.NUMBER else wanted
         with _workers(budget, n_jobs, executor, progress) as workers:
