@@ -116,6 +116,10 @@ def _solid(dimension: int, *widths: int, cells: int) -> Case:
     return Case(name, dimension, widths[0], len(widths), cells, lambda: (relu_network(he_net(dimension, *widths)), box))
 
 
+def _ten() -> Problem:
+    return relu_network(torch_net(10, 16, 1)), lr.Box([-1.0] * 10, [1.0] * 10)
+
+
 def _acas(cells: int) -> Problem:
     (box,) = [b for b in acas_boxes(DATA)[:10] if b["our_lp_per_layer"].endswith(f" {cells}")]
     return acas_problem(DATA, box)
@@ -149,5 +153,11 @@ SIX_DIMENSIONS = _solid(6, 16, 16, cells=981_579)
 REAL = [
     Case("HCAS, collision avoidance, 3-25-25-25-25-25-5", 3, 25, 5, 111_254, lambda: problem(read(DATA, HCAS)), "data"),
     Case("ACAS Xu 5-50 six times-5, property box", 5, 50, 6, 2357, lambda: _acas(2357), "data"),
+]
+LP = [
+    Case("10-16-1, PyTorch's initialisation", 10, 16, 1, 37_032, _ten, "torch"),
+    SOLID[3],
+    Case("ecoli, 7-5-5-4", 7, 5, 2, 313, lambda: problem(read(DATA, "tabular/ecoli")), "data"),
+    Case("7-5-5-5-5-10, trained on MNIST", 7, 5, 4, 4721, lambda: problem(read(DATA, "tabular/mnist-5-5")), "data"),
 ]
 CASES = {case.name: case for case in [SMALL, *PLANE, DEEP, *SOLID, SIX_DIMENSIONS, *REAL, ZIGZAGS, LINES]}

@@ -89,6 +89,28 @@ def _compiled_eight_near(typing_context: Any, words: Any, q: Any, own: Any, leas
     return types.uint64(words, types.int64, types.uint64, types.int64), generate
 
 
+@intrinsic
+def _compiled_add_eight(typing_context: Any, to: Any, r: Any, factor: Any, source: Any, i: Any, k: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        places = []
+        for number, row in ((0, 1), (3, 4)):
+            array = context.make_array(signature.args[number])(context, builder, arguments[number])
+            (stride, size) = builder.extract_value(array.strides, 0), builder.extract_value(array.strides, 1)
+            offset = builder.add(builder.mul(arguments[row], stride), builder.mul(arguments[5], size))
+            octets = builder.gep(builder.bitcast(array.data, ir.IntType(8).as_pointer()), [offset])
+            places.append(builder.bitcast(octets, _VECTOR.as_pointer()))
+        own, added = (builder.load(place, align=8) for place in places)
+        product = builder.fmul(added, _spread(builder, _VECTOR, arguments[2]))
+        builder.store(builder.fadd(own, product), places[0], align=8)
+        return context.get_dummy_value()
+
+    return types.void(to, types.int64, types.float64, source, types.int64, types.int64), generate
+
+
+def _plain_add_eight(to: Any, r: int, factor: float, source: Any, i: int, k: int) -> None:
+    to[r, k : k + _LANES] += factor * source[i, k : k + _LANES]
+
+
 def _plain_eight_near(words: Any, q: int, own: np.uint64, least: int) -> np.uint64:
     return np.uint64(sum(1 << r for r in range(_LANES) if int(words[q + r] & own).bit_count() >= least))
 
@@ -139,3 +161,8 @@ eight_near: Callable[[Any, int, np.uint64, int], np.uint64] = (
     _plain_eight_near if config.DISABLE_JIT else _compiled_eight_near
 )
 """Which of words[q], ..., words[q + 7] have at least some number of ones in common with a word, as bits."""
+
+add_eight: Callable[[Any, int, float, Any, int, int], None] = (
+    _plain_add_eight if config.DISABLE_JIT else _compiled_add_eight
+)
+"""Add factor times source[i, k], ..., source[i, k + 7] to to[r, k], ..., to[r, k + 7]."""

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import lp as lp
     from .certificate import Certificate as Certificate
     from .complex import Regions as Regions
     from .domain import Box as Box
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from .errors import LinearRegionsError as LinearRegionsError
     from .errors import MissingExtra as MissingExtra
     from .errors import UnsupportedModule as UnsupportedModule
+    from .neighborhood import Neighborhood as Neighborhood
+    from .neighborhood import explore as explore
     from .network import Network as Network
     from .network import load_network as load_network
     from .store import load_regions as load_regions
@@ -51,6 +54,7 @@ _MODULE_OF = {
     "Line": "domain",
     "LinearRegionsError": "errors",
     "MissingExtra": "errors",
+    "Neighborhood": "neighborhood",
     "Network": "network",
     "Polyline": "domain",
     "Polytope": "domain",
@@ -63,17 +67,20 @@ _MODULE_OF = {
     "UnsupportedModule": "errors",
     "count_regions": "enumerate",
     "enumerate_regions": "enumerate",
+    "explore": "neighborhood",
     "load_network": "network",
     "load_regions": "store",
     "sum_regions": "enumerate",
 }
 
-__all__ = ["__version__", *_MODULE_OF]
+__all__ = ["__version__", "lp", *_MODULE_OF]
 
 if not TYPE_CHECKING:  # a type checker that saw this function would accept any name
 
     def __getattr__(name: str) -> object:
         """Load a public name from its module, once."""
+        if name == "lp":
+            return import_module(".lp", __name__)
         if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from .errors import BudgetExceeded
 
@@ -145,3 +148,15 @@ def _bar(total: int) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total, desc="regions", unit="block", leave=False)
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Matrix products in one thread each: blocks are the unit of parallel work, and sums keep their order."""
+    with _blas().limit(limits=1, user_api="blas"):
+        yield

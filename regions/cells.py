@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from .certificate import Certificate
 from .domain import Domain
-from .errors import invalid
+from .domain.chart import Chart
+from .errors import InvalidInput, invalid
 from .geometry import Geometry
+from .halfspace_complex import Balls, HalfspaceComplex, halfspaces_of
 from .measures import boundary, exactly
 from .measures.skeleton import Skeleton, skeleton, to_meshio
 from .network import Network
@@ -36,7 +38,7 @@ class Cells:
     domain: Domain
     program: Program
     settlers: tuple[Settler, ...]
-    coarse: Geometry
+    coarse: Geometry | HalfspaceComplex
     packed_patterns: tuple[Words, ...]
     per_layer: Ints
     certificate: Certificate
@@ -55,7 +57,22 @@ class Cells:
         """The complex, with vertices of large error bounds placed again from rational arithmetic at first use."""
         from .sharpen import sharpened
 
-        return sharpened(self)
+        if isinstance(self.coarse, HalfspaceComplex):
+            raise InvalidInput(
+                "this needs the corners of the cells, which linear programs do not find: take regions.with_corners(), "
+                'or method="vertices" in up to six dimensions'
+            )
+        return sharpened(self, self.coarse)
+
+    @cached_property
+    def halfspaces(self) -> HalfspaceComplex:
+        """The cells as sets given by inequalities; for use inside the library."""
+        return self.coarse if isinstance(self.coarse, HalfspaceComplex) else halfspaces_of(self)
+
+    @property
+    def chart(self) -> Chart:
+        """What the enumeration started from; for use inside the library."""
+        return self.domain.halfspace_chart() if isinstance(self.coarse, HalfspaceComplex) else self.domain.chart()
 
     @property
     def dim(self) -> int:
@@ -103,7 +120,21 @@ class Cells:
     @property
     def bounded(self) -> NDArray[np.bool_]:
         """(N,) whether a cell is bounded; exact."""
-        return self.geometry.bounded
+        return self.coarse.bounded if isinstance(self.coarse, HalfspaceComplex) else self.geometry.bounded
+
+    @property
+    def interior_points(self) -> Floats:
+        """(N, d) a point inside each cell, in two dimensions or more; rounded where a cell is too thin for a float."""
+        return self.halfspaces.interior_points
+
+    @property
+    def largest_balls(self) -> Balls:
+        """A largest ball in each cell, in two dimensions or more: centers (N, d), radii (N,), and upper bounds (N,).
+
+        Balls of these radii lie in the cells, and none larger than `upper`, in slice units; both are proven. Costs a
+        linear program for each cell, some ten microseconds in few dimensions.
+        """
+        return self.halfspaces.balls
 
     def recession_cone(self, cell: int) -> list[tuple[Fraction, ...]]:
         """Exact directions that span the recession cone of a cell: none if it is bounded, its extreme rays else.

@@ -6,26 +6,26 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from numbers import Integral
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from linear_regions.kernels.bounds import DX
 
 from .bits import unpacked
 from .blocks import Refined
-from .budget import Budget, Workers
+from .budget import Budget, Workers, one_blas_thread
 from .certificate import Certificate
 from .complex import Regions
 from .domain import Domain
-from .domain.chart import LOWER_END, PlaneChart, SolidChart, SpaceChart
+from .domain.chart import LOWER_END, HalfspaceChart, PlaneChart, SolidChart, SpaceChart
 from .engine import Tally, Wanted, put_together
 from .errors import invalid
 from .geometry import LineComplex, PlaneComplex
+from .halfspace_complex import HalfspaceComplex
+from .halfspaces import HalfspaceCells, Halfspaces
 from .line import BUFFERS, Line, Stretch, start_stretch
 from .measures.boundary import by_owner, check_by
 from .network import Network
@@ -45,7 +45,10 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 
-_LARGEST_DIMENSION = 6
+LARGEST_DIMENSION = 6
+"""Of the engines that know cells by their corners."""
+
+Method = Literal["auto", "vertices", "lp"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,15 +124,15 @@ class RegionSums(RegionCount):
 
 @overload
 def enumerate_regions(
-    network: Network, domain: Domain, *, max_regions: int | None = None, n_jobs: int = 1,
+    network: Network, domain: Domain, *, method: Method = "auto", max_regions: int | None = None, n_jobs: int = 1,
     executor: Executor | None = None, progress: bool = False,
 ) -> Regions: ...  # fmt: skip
 
 
 @overload
 def enumerate_regions(
-    network: Network, domain: Sequence[Domain], *, max_regions: int | None = None, n_jobs: int = 1,
-    executor: Executor | None = None, progress: bool = False,
+    network: Network, domain: Sequence[Domain], *, method: Method = "auto", max_regions: int | None = None,
+    n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
 ) -> list[Regions]: ...  # fmt: skip
 
 
@@ -137,6 +140,7 @@ def enumerate_regions(
     network: Network,
     domain: Domain | Sequence[Domain],
     *,
+    method: Method = "auto",
     max_regions: int | None = None,
     n_jobs: int = 1,
     executor: Executor | None = None,
@@ -148,9 +152,13 @@ def enumerate_regions(
     ----------
     network : Network
     domain : Domain, or sequence of Domain
-        Box, Polytope, Space, Slice, Segment, Line or Polyline, of at most six dimensions. A sequence holds curves,
+        Box, Polytope, Space, Slice, Segment, Line or Polyline. A sequence holds curves,
         which are enumerated together: far faster for many short ones. They share one certificate, and coordinates may
         differ within their error bounds from those of single calls.
+    method : {"auto", "vertices", "lp"}
+        How cells are known: by their corners, in up to six dimensions, or by inequalities, in two dimensions or more;
+        then cells have no corners, and what is measured on them is in `Regions.facets`, `inradii` and the like. "auto"
+        takes corners where it can.
     max_regions : int, optional
         Stop with an error once there are more, in all domains of a sequence together.
     n_jobs : int
@@ -188,20 +196,26 @@ def enumerate_regions(
     (5, 5.414213562373095)
     """
     domains: list[Any] = as_list(domain, "domain", "curves") if isinstance(domain, Sequence) else [domain]
-    _check(network, domains, max_regions, n_jobs, executor)
-    with _one_blas_thread():
+    _check(network, domains, method, max_regions, n_jobs, executor)
+    with one_blas_thread():
         program = compile_network(network)
         if not isinstance(domain, Domain):
             return _lines(network, program, domains, max_regions)
         if domain.dim == 1:
             return _lines(network, program, domains, max_regions)[0]
-        settler, tally = _tally(network, domain, Wanted.CELLS, max_regions, n_jobs, executor, progress)
-    packed, geometry = program.joined_words(tally.patterns), _geometry(program, tally)
+        settler, tally = _tally(network, domain, Wanted.CELLS, method, max_regions, n_jobs, executor, progress)
+    packed = program.joined_words(tally.patterns)
+    geometry = _geometry(program, tally, settler, packed)
     per_layer = tally.per_step[_layers(program)]
     return Regions(network, domain, program, (settler,), geometry, packed, per_layer, _certificate(tally))
 
 
-def _geometry(program: Program, tally: Tally[Any]) -> PlaneComplex | SolidComplex | SpaceComplex:
+def _geometry(
+    program: Program, tally: Tally[Any], settler: Settler, packed: tuple[Words, ...]
+) -> PlaneComplex | SolidComplex | SpaceComplex | HalfspaceComplex:
+    if isinstance(tally.cells, HalfspaceCells):
+        c = tally.cells
+        return HalfspaceComplex(c.point, c.offset, c.label, packed, settler, c.frame)
     if isinstance(tally.cells, Refined):
         return tally.cells.complex()
     assert isinstance(tally.cells, Finished)
@@ -222,15 +236,15 @@ def _counted(program: Program, tally: Tally[Any]) -> tuple[int, Ints, Certificat
 
 @overload
 def count_regions(
-    network: Network, domain: Domain, *, full_output: Literal[False] = False, max_regions: int | None = None,
-    n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
+    network: Network, domain: Domain, *, full_output: Literal[False] = False, method: Method = "auto",
+    max_regions: int | None = None, n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
 ) -> int: ...  # fmt: skip
 
 
 @overload
 def count_regions(
-    network: Network, domain: Domain, *, full_output: Literal[True], max_regions: int | None = None,
-    n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
+    network: Network, domain: Domain, *, full_output: Literal[True], method: Method = "auto",
+    max_regions: int | None = None, n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
 ) -> RegionCount: ...  # fmt: skip
 
 
@@ -239,6 +253,7 @@ def count_regions(
     domain: Domain,
     *,
     full_output: bool = False,
+    method: Method = "auto",
     max_regions: int | None = None,
     n_jobs: int = 1,
     executor: Executor | None = None,
@@ -277,14 +292,14 @@ def count_regions(
     >>> lr.count_regions(planes, lr.Box([-1] * 3, [1] * 3))
     8
     """
-    _check(network, [domain], max_regions, n_jobs, executor)
-    with _one_blas_thread():
+    _check(network, [domain], method, max_regions, n_jobs, executor)
+    with one_blas_thread():
         program = compile_network(network)
         if domain.dim == 1:
             regions = _lines(network, program, [domain], max_regions)[0]
             result = RegionCount(len(regions), regions.per_layer, regions.certificate)
         else:
-            _, tally = _tally(network, domain, Wanted.NUMBER, max_regions, n_jobs, executor, progress)
+            _, tally = _tally(network, domain, Wanted.NUMBER, method, max_regions, n_jobs, executor, progress)
             result = RegionCount(*_counted(program, tally))
     return result if full_output else result.count
 
@@ -330,24 +345,24 @@ def sum_regions(
     >>> sums.boundary_volume(by="neuron").round(3).tolist()
     [2.0, 2.0, 1.414]
     """
-    _check(network, [domain], max_regions, n_jobs, executor)
-    with _one_blas_thread():
+    _check(network, [domain], "vertices", max_regions, n_jobs, executor)
+    with one_blas_thread():
         program = compile_network(network)
         if domain.dim == 1:
             regions = _lines(network, program, [domain], max_regions)[0]
             sums = sums_of(regions.geometry, len(program.label_step))
             return RegionSums(len(regions), regions.per_layer, regions.certificate, program, sums)
-        _, tally = _tally(network, domain, Wanted.SUMS, max_regions, n_jobs, executor, progress)
+        _, tally = _tally(network, domain, Wanted.SUMS, "vertices", max_regions, n_jobs, executor, progress)
     assert tally.sums is not None
     return RegionSums(*_counted(program, tally), program, tally.sums)
 
 
 def _tally(
-    network: Network, domain: Domain, wanted: Wanted, max_regions: int | None, n_jobs: int, executor: Executor | None,
-    progress: bool,
+    network: Network, domain: Domain, wanted: Wanted, method: Method, max_regions: int | None, n_jobs: int,
+    executor: Executor | None, progress: bool,
 ) -> tuple[Settler, Tally[Any]]:  # fmt: skip
-    """Run the engine of two dimensions or that of more."""
-    program, chart = compile_network(network), domain.chart()
+    """Run the engine of two dimensions, that of up to six, or that of linear programs."""
+    program, chart = compile_network(network), domain.halfspace_chart() if _by_lp(domain, method) else domain.chart()
     (settler,) = make_settlers(program, chart)
     steps = len(program.steps), _layers(program), max_regions
     if isinstance(chart, SpaceChart):
@@ -362,17 +377,26 @@ def _tally(
         return settler, tally
     budget = Budget(*steps)
     with _workers(budget, n_jobs, executor, progress) as workers:
+        if isinstance(chart, HalfspaceChart):
+            return settler, Halfspaces(program, settler, wanted=wanted, budget=budget).enumerate(chart, workers)
         if isinstance(chart, SolidChart):
             return settler, Solids(program, settler, wanted=wanted, budget=budget).enumerate(chart, workers)
         assert isinstance(chart, PlaneChart)
         return settler, Plane(program, settler, wanted=wanted, budget=budget).enumerate(chart, workers)
 
 
+def _by_lp(domain: Domain, method: Method) -> bool:
+    return method == "lp" or (method == "auto" and domain.dim > LARGEST_DIMENSION)
+
+
 def _check(
-    network: Network, domains: Sequence[object], max_regions: int | None, n_jobs: int, executor: Executor | None
+    network: Network, domains: Sequence[object], method: Method, max_regions: int | None, n_jobs: int,
+    executor: Executor | None,
 ) -> None:  # fmt: skip
     if not isinstance(network, Network):
         raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
+    if method not in ("auto", "vertices", "lp"):
+        raise invalid("method", 'be "auto", "vertices" or "lp"', repr(method))
     for domain in domains:
         if not isinstance(domain, Domain):
             raise invalid(
@@ -380,8 +404,10 @@ def _check(
             )
         if domain.n_inputs != network.n_inputs:
             raise invalid("domain", f"lie in {network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
-        if domain.dim > _LARGEST_DIMENSION:
-            raise invalid("domain", f"have at most {_LARGEST_DIMENSION} dimensions", domain.dim)
+        if domain.dim > LARGEST_DIMENSION and not _by_lp(domain, method):
+            raise invalid("domain", f"have at most {LARGEST_DIMENSION} dimensions for its cells' corners", domain.dim)
+        if domain.dim < 2 and method == "lp":
+            raise invalid("domain", 'have two dimensions or more for method="lp"', domain.dim)
         if domain.dim > 1 and len(domains) > 1:
             raise invalid("domain", "be one domain, or a sequence of curves", f"a sequence with {domain!r}")
     if not domains:
@@ -396,18 +422,6 @@ def _check(
 
 def _layers(program: Program) -> list[int]:
     return [i for i, step in enumerate(program.steps) if step.has_units]
-
-
-@lru_cache(maxsize=1)
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Matrix products in one thread each: blocks are the unit of parallel work, and sums keep their order."""
-    with _blas().limit(limits=1, user_api="blas"):
-        yield
 
 
 @contextmanager

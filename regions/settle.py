@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, double
 
-from .domain.chart import AffineChart, LineChart, PlaneChart, SolidChart, SpaceChart
+from .domain.chart import AffineChart, Chart
 from .exact import ExactCells, Row
 from .program import Program, frobenius
 
@@ -188,6 +188,25 @@ class Settler:
                 result.append(sign)
             return result, n_exact
 
+    def constraints(self, labels: Sequence[int], words: list[Words]) -> list[Row]:
+        """Exact integer rows, not negative on the cell with these signs, of its hyperplanes and the domain's facets."""
+        with self._lock:
+            return [self._oriented(label, words) for label in labels]
+
+    def row(self, label: int, words: list[Words]) -> Row:
+        """Exact integer row of a hyperplane, a positive multiple of z - threshold."""
+        with self._lock:
+            return self.exact.row(label, words)
+
+    def _oriented(self, label: int, words: list[Words]) -> Row:
+        row = self.exact.row(label, words)
+        if label >= 0:
+            number = int(self.program.label_step[label])
+            k = label - self.program.steps[number].label0
+            if words[number][k >> 6] >> np.uint64(k & 63) & np.uint64(1):
+                return row
+        return tuple(-v for v in row)
+
     def near_vertex(self, at: Sequence[int], words: list[Words]) -> tuple[list[float], float]:
         """The vertex where the rows `at` vanish, infinite beyond the range of floats, and a bound of the error.
 
@@ -291,7 +310,7 @@ class Settler:
         return self._chart_columns
 
 
-def make_settlers(program: Program, chart: PlaneChart | LineChart | SolidChart | SpaceChart) -> list[Settler]:
+def make_settlers(program: Program, chart: Chart) -> list[Settler]:
     """One for each piece of a domain; neighbours on one straight line share theirs."""
     settlers: list[Settler] = []
     for piece in chart.charts:

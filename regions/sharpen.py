@@ -32,12 +32,11 @@ MOST = 4096  # at up to a few milliseconds each
 BLOCK_LIMIT = 2.0**-12  # where cells are only summed up, which a few with large bounds would spoil
 
 
-def sharpened(regions: Cells) -> Geometry:
+def sharpened(regions: Cells, g: Geometry) -> Geometry:
     """The complex of some regions with the vertices of the largest errors placed again.
 
     Those whose error bound exceeds 2^-20 of the domain's extent, at most 4096 of them, the worst first.
     """
-    g = regions.coarse
     if isinstance(g, LineComplex):
         return _chain(regions, g)
     if isinstance(g, SpaceComplex):

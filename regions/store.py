@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from .certificate import Certificate
 from .complex import Regions
 from .domain import domain_from_dict
-from .domain.chart import LineChart, PlaneChart, SolidChart, SpaceChart
+from .domain.chart import HalfspaceChart, LineChart, PlaneChart, SolidChart, SpaceChart
 from .errors import InvalidInput, invalid
 from .geometry import Geometry, LineComplex, PlaneComplex
+from .halfspace_complex import HalfspaceComplex
 from .measures.patterns import stacked
 from .network.files import network_arrays, network_from_arrays, npz_path, read_arrays, write_arrays
 from .program import Program, compile_network
-from .settle import make_settlers
+from .rows import frame_of
+from .settle import Settler, make_settlers
 from .solid_complex import SolidComplex
 from .space_complex import SpaceComplex
 
@@ -53,6 +55,11 @@ _SOLID: _Fields = {
 }
 
 
+_HALFSPACES: _Fields = {
+    "inside": (np.float64, 2),
+    "constraint_offsets": (np.int64, 1),
+    "constraint_labels": (np.int32, 1),
+}
 _SPACE: _Fields = {**_SOLID, "directions": (np.float64, 2), "whole": (np.int64, 1)}
 
 
@@ -66,13 +73,16 @@ def save_regions(regions: Regions, path: str | PathLike[str]) -> None:
     }
     arrays |= {f"network_{key}": value for key, value in network_arrays(regions.network).items()}
     arrays |= {f"domain_{key}": np.asarray(value) for key, value in regions.domain.to_dict().items()}
-    arrays |= {f"cells_{name}": value for name, value in _stored(regions.geometry).items()}
+    known = regions.coarse if isinstance(regions.coarse, HalfspaceComplex) else regions.geometry
+    arrays |= {f"cells_{name}": value for name, value in _stored(known).items()}
     arrays |= {f"pattern{i}": packed for i, packed in enumerate(regions.packed_patterns)}
     write_arrays(npz_path(path), arrays)
 
 
-def _stored(geometry: Geometry) -> Arrays:
+def _stored(geometry: Geometry | HalfspaceComplex) -> Arrays:
     """The arrays that make up a complex."""
+    if isinstance(geometry, HalfspaceComplex):
+        return {name: getattr(geometry, name) for name in _HALFSPACES}
     if isinstance(geometry, SpaceComplex):
         return {**_stored(geometry.parts), "directions": geometry.directions, "whole": geometry.whole}
     names = _SOLID if isinstance(geometry, SolidComplex) else _FLAT[geometry.dim]
@@ -131,9 +141,14 @@ def _build(arrays: Arrays) -> Regions:
     if domain.n_inputs != network.n_inputs:
         raise invalid("domain", f"lie in {network.n_inputs} dimensions, as the inputs do", repr(domain))
     program = compile_network(network)
-    chart = domain.chart()
+    chart = domain.halfspace_chart() if "cells_constraint_labels" in arrays else domain.chart()
     patterns = tuple(_array(arrays, f"pattern{i}", np.uint64, 2) for i in range(len(program.steps)))
-    geometry = _geometry(arrays, domain.dim, program, chart, patterns)
+    settlers = tuple(make_settlers(program, chart))
+    geometry: Geometry | HalfspaceComplex
+    if isinstance(chart, HalfspaceChart):
+        geometry = _halfspaces(arrays, chart, settlers[0], patterns)
+    else:
+        geometry = _geometry(arrays, domain.dim, program, chart, patterns)
     for i, words in enumerate(patterns):
         if words.shape != (expected := (geometry.n_cells, program.word_count(i))):
             raise invalid(f"pattern{i}", f"hold uint64 of shape {expected}", words.shape)
@@ -141,7 +156,6 @@ def _build(arrays: Arrays) -> Regions:
     figures = _array(arrays, "certificate", np.int64, 1, (3,)).tolist()
     if min(figures) < 0:
         raise invalid("certificate", "hold numbers of signs", figures)
-    settlers = tuple(make_settlers(program, chart))
     return Regions(network, domain, program, settlers, geometry, patterns, per_layer, Certificate(*figures))
 
 
@@ -189,6 +203,22 @@ def _geometry(
     _indices(own, "half_edges", 0, 2 * len(own["ends"]))
     _indices(own, "label", np.iinfo(np.int32).min, n_labels)
     return PlaneComplex(**own)
+
+
+def _halfspaces(
+    arrays: Arrays, chart: HalfspaceChart, settler: Settler, patterns: tuple[NDArray[np.uint64], ...]
+) -> HalfspaceComplex:  # fmt: skip
+    own = {name: _array(arrays, f"cells_{name}", *kind) for name, kind in _HALFSPACES.items()}
+    offsets, labels = own["constraint_offsets"], own["constraint_labels"]
+    if own["inside"].shape[1:] != (chart.dim,) or len(offsets) != len(own["inside"]) + 1:
+        raise invalid("cells_inside", f"hold points of {chart.dim} coordinates", f"shape {own['inside'].shape}")
+    if len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(labels) or (np.diff(offsets) < 0).any():
+        raise invalid("cells_constraint_offsets", f"run from 0 to {len(labels)}", offsets.shape)
+    _indices(own, "constraint_labels", -len(chart.facets), settler.program.n_hyperplanes)
+    pairs = np.column_stack([np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)), labels])
+    if len(np.unique(pairs, axis=0)) != len(pairs):
+        raise invalid("cells_constraint_labels", "be different for each cell", "repeated ones")
+    return HalfspaceComplex(**own, patterns=patterns, settler=settler, frame=frame_of(settler.program, chart))
 
 
 def _solid(own: Arrays, dim: int, n_labels: int, n_facets: int) -> SolidComplex:

@@ -1,13 +1,15 @@
 """Compare the engines with the slow twins on many random networks; needs a source tree, for twins are test helpers.
 
     python scripts/sweep.py --cases 5000 --zero-bias 1000 --solid 1000 --space 1000 --jobs 2
+    python scripts/sweep.py --cases 200 --solid 200 --space 100 --lp --jobs 2
 
 Case k is `families.random_case(k)`, ordinary or degenerate; the second kind are Gaussian networks without biases on
 [-1, 1]^2, of widths 3-3-3, 6-6 and 8-8. Counts, counts per layer, patterns and exact volumes have to be equal, and
 corners have to lie within their error bounds. The third kind are `solids.random_solid(k)` on boxes of three to five
 dimensions, where numbers of faces of every dimension have to be equal too; the fourth is `solids.random_space(k)`,
 on all of R^2 to R^4. Every difference is printed with its seed; the exit status is 1 if there is any. The twins take
-about a tenth of a second a case, and half a second a solid.
+about a tenth of a second a case, and half a second a solid. With `--lp` the same networks are enumerated by linear
+programs and compared with the other engines: counts, patterns, neighbours, which cells are bounded.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from convert import report, zero_bias_case
 from families import random_case
+from halfspaces import report as lp_report
 from solids import solid_report, space_report
 
 CHUNK = 20
 
 
-def chunk_report(kind: str, seeds: range) -> str:
+def chunk_report(kind: str, lp: bool, seeds: range) -> str:
+    if lp:
+        return lp_report(kind, seeds)
     if kind == "solid":
         return solid_report(seeds)
     if kind == "space":
@@ -36,12 +41,12 @@ def chunk_report(kind: str, seeds: range) -> str:
     return report(map(random_case if kind == "random" else zero_bias_case, seeds))
 
 
-def sweep(pool: ProcessPoolExecutor, kind: str, seeds: range) -> int:
+def sweep(pool: ProcessPoolExecutor, kind: str, lp: bool, seeds: range) -> int:
     """Print what differs and a line of totals; returns the number of cases that differ."""
     started = time.monotonic()
     parts = [seeds[k : k + CHUNK] for k in range(0, len(seeds), CHUNK)]
     bad = 0
-    for found in pool.map(partial(chunk_report, kind), parts):
+    for found in pool.map(partial(chunk_report, kind, lp), parts):
         if found:
             print(found, flush=True)
             bad += found.count("\n") + 1
@@ -59,6 +64,7 @@ def main() -> int:
     parser.add_argument("--space", type=int, default=0, help="number of cases on all of R^d (default %(default)s)")
     parser.add_argument("--start", type=int, default=0, help="first seed (default %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default %(default)s)")
+    parser.add_argument("--lp", action="store_true", help="compare the engine of linear programs with the others")
     options = parser.parse_args()
     with ProcessPoolExecutor(options.jobs) as pool:
         kinds = {
@@ -67,7 +73,9 @@ def main() -> int:
             "solid": options.solid,
             "space": options.space,
         }
-        bad = sum(sweep(pool, kind, range(options.start, options.start + n)) for kind, n in kinds.items() if n)
+        bad = sum(
+            sweep(pool, kind, options.lp, range(options.start, options.start + n)) for kind, n in kinds.items() if n
+        )
     return 1 if bad else 0
 
 

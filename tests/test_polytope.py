@@ -237,11 +237,11 @@ def test_a_thin_polytope_is_one() -> None:
 
 def test_corners_on_the_way_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(lr.InvalidInput, match="at most 65,536 corners at every step of finding them, got more"):
-        lr.Polytope(*cube(18))
+        _ = lr.Polytope(*cube(18)).corners
     monkeypatch.setattr("linear_regions.domain.polyhedron.MOST_RAYS", 64)
     assert lr.Polytope(*cube(6)).volume == 64
     with pytest.raises(lr.InvalidInput, match="at most 64 corners"):
-        lr.Polytope(*cube(7))
+        _ = lr.Polytope(*cube(7)).corners
 
 
 def test_polytopes_are_written_as_their_inequalities() -> None:
@@ -336,3 +336,20 @@ def test_corners_whose_squares_are_beyond_float64(d: int) -> None:
     network = to_network(arrangement(np.column_stack([np.eye(d), np.zeros(d)]).tolist()))
     assert lr.count_regions(network, far) == 2**d
     assert lr.count_regions(network, lr.Slice(np.zeros(d), 3 * np.eye(d), far)) == 2**d
+
+
+def test_more_dimensions_than_corners_are_found_in() -> None:
+    """A simplex and a cross of ten dimensions with redundant inequalities: bounds, facets, and what is refused."""
+    d = 10
+    A = np.vstack([-np.eye(d), np.ones((1, d)), np.eye(d), 2 * np.ones((1, d))])
+    b = np.concatenate([np.zeros(d), [1.0], np.full(d, 2.0), [2.0]])
+    simplex = lr.Polytope(A, b)
+    assert len(simplex.facets) == d + 1
+    assert (simplex.reach >= 1).all() and (simplex.reach < 1 + 1e-12).all()
+    assert len(simplex.corners) == d + 1
+    network = lr.Network.from_arrays([np.eye(d)[:3], np.ones((1, 3))], [[-0.25] * 3, [0]])
+    assert lr.count_regions(network, simplex) == 8  # of the octants about (1/4, 1/4, 1/4) all meet the simplex
+    with pytest.raises(lr.InvalidInput, match="must have interior points"):
+        lr.Polytope(A, np.concatenate([b[:-1], [-1.0]]))
+    with pytest.raises(lr.InvalidInput, match="must be bounded"):
+        lr.Polytope(A[:d], b[:d])

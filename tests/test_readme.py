@@ -38,9 +38,16 @@ def test_the_example_in_three_dimensions(tmp_path: Path) -> None:
     assert run([sys.executable, "-c", f"import linear_regions as lr\n{code}"], tmp_path) == blocks("text")[1]
 
 
+def test_the_example_of_many_dimensions(tmp_path: Path) -> None:
+    first, before, code = blocks("python")[:3]
+    imports = "\n".join(line for line in first.splitlines() if line.startswith(("import", "from")))
+    printed = run([sys.executable, "-c", f"{imports}\n{before}\n{code}"], tmp_path)
+    assert printed == blocks("text")[1] + blocks("text")[2]
+
+
 def test_the_torch_example_and_the_shell_commands(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    first, _, second = blocks("python")
+    first, _, _, second = blocks("python")
     imports = "\n".join(line for line in first.splitlines() if line.startswith(("import", "from")))
     assert run([sys.executable, "-c", f"{imports}\n{second}"], tmp_path).startswith("127 ")
     commands = [

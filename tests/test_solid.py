@@ -166,7 +166,9 @@ def test_kernel_rows_and_vertices_of_polytopes_lie_within_their_bounds(case: lis
 
 def test_what_is_not_there_yet_is_said() -> None:
     with pytest.raises(lr.InvalidInput, match="domain must have at most 6 dimensions"):
-        lr.count_regions(to_network(he_net(7, 4)), cube(7))
+        lr.count_regions(to_network(he_net(7, 4)), cube(7), method="vertices")
+    with pytest.raises(lr.InvalidInput, match="domain must have at most 6 dimensions"):
+        lr.sum_regions(to_network(he_net(7, 4)), cube(7))
     with pytest.raises(lr.BudgetExceeded):
         lr.count_regions(to_network(he_net(3, 20)), cube(3), max_regions=100)
 

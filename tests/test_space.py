@@ -180,9 +180,9 @@ def test_dead_layers_and_affine_networks() -> None:
         assert r.distance([[1.0, 2.0]]).tolist() == [math.inf]
 
 
-@pytest.mark.parametrize("dim", [0, 7, 2.5, "2"])
+@pytest.mark.parametrize("dim", [0, -3, 2.5, "2"])
 def test_what_is_no_dimension(dim: object) -> None:
-    with pytest.raises(lr.InvalidInput, match="dim must be an integer from 1 to 6"):
+    with pytest.raises(lr.InvalidInput, match="dim must be an integer of at least 1"):
         lr.Space(dim)  # type: ignore[arg-type]
 
 

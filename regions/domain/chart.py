@@ -149,6 +149,21 @@ class SpaceChart:
 
 
 @dataclass(frozen=True)
+class HalfspaceChart:
+    """A set with interior points in t that is given by inequalities, and its map into input space."""
+
+    facets: list[Plane]  # rows (a, c) of floats with a.t + c <= 0 inside
+    charts: list[AffineChart]  # one
+    inside: Floats  # (d,) a point inside, NaN where there is none among floats
+    reach: Floats  # (d,) bounds of |t|, empty if it is unbounded
+
+    @property
+    def dim(self) -> int:
+        """Number of slice coordinates."""
+        return len(self.inside)
+
+
+@dataclass(frozen=True)
 class LineChart:
     """A chain of segments or rays and its map into input space."""
 
@@ -171,7 +186,7 @@ def identity_chart(d: int) -> AffineChart:
     return AffineChart((np.zeros(d), np.eye(d)))
 
 
-def _rounded(corners: list[Point]) -> tuple[Floats, Floats]:
+def rounded(corners: list[Point]) -> tuple[Floats, Floats]:
     """Corners as floats, and bounds of their rounding."""
     points = np.array([[float(c) for c in corner] for corner in corners])
     if all(Fraction(float(c)) == c for corner in corners for c in corner):
@@ -181,7 +196,7 @@ def _rounded(corners: list[Point]) -> tuple[Floats, Floats]:
 
 
 def _mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> dict[str, Any]:
-    points, error = _rounded(corners)
+    points, error = rounded(corners)
     inputs, inputs_error = chart.image(points)
     return {
         "corners": corners,
@@ -203,6 +218,11 @@ def polygon_chart(corners: list[Point], facets: list[Plane], chart: AffineChart)
 def solid_chart(corners: list[Point], facets: list[Plane], chart: AffineChart) -> SolidChart:
     """A polytope in t, given by its corners and the rows of its facets, mapped into input space."""
     return SolidChart(incidence=incidence(corners, facets), **_mapped(corners, facets, chart))
+
+
+def generic(d: int) -> Floats:
+    """(d,) numbers around a half, in no simple relation to each other."""
+    return np.asarray(0.5 + 0.2 * np.modf(np.sqrt(2.0) * np.arange(1.0, d + 1) ** 1.5)[0] - 0.1)
 
 
 def interval_chart(lower: float, upper: float, chart: AffineChart) -> LineChart:
@@ -265,3 +285,6 @@ def whole_line(point: Floats, direction: Floats) -> LineChart:
         charts=[chart, chart],
         facets=[(zero, one), (zero, -one), (one, zero)],
     )
+
+
+Chart = LineChart | PlaneChart | SolidChart | SpaceChart | HalfspaceChart

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from importlib import import_module
 from itertools import product
 from math import prod
+from operator import mul
+from sys import float_info
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,10 +21,13 @@ from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array, read_only
 
 from .chart import (
+    AffineChart,
+    HalfspaceChart,
     LineChart,
     PlaneChart,
     SolidChart,
     exact,
+    generic,
     identity_chart,
     interval_chart,
     polygon_chart,
@@ -32,6 +39,8 @@ from .store import Domain
 
 Floats = NDArray[np.float64]
 
+_WITH_CORNERS = 6  # dimensions of polytopes whose corners are found at once
+
 
 def vector(value: object, name: str) -> Floats:
     """Copy a vector exactly, or one number as a vector of length one."""
@@ -41,6 +50,16 @@ def vector(value: object, name: str) -> Floats:
     if array.ndim != 1 or not len(array):
         raise invalid(name, "have shape (d,)", array.shape)
     return read_only(array)
+
+
+def lp() -> ModuleType:
+    """Linear programs, whose module needs domains itself."""
+    return import_module("linear_regions.lp")
+
+
+def _above(value: Fraction) -> float:
+    """A float that is not less, infinite beyond the range of floats."""
+    return float(np.nextafter(float(value), np.inf)) if value <= Fraction(float_info.max) else np.inf
 
 
 def _shown(array: Floats) -> str:
@@ -59,10 +78,24 @@ class Body(Domain):
             In the plane they are counter-clockwise, and facet i is the side from corner i to corner i + 1.
             """
 
+        @property
+        def reach(self) -> Floats:
+            """(d,) bounds of the absolute values of the coordinates."""
+
     @property
     def corners(self) -> list[Point]:
         """Exact corners: counter-clockwise in the plane, sorted in other dimensions."""
         return self.corners_and_facets[0]
+
+    @property
+    def facets(self) -> list[Plane]:
+        """Exact facets (a, c), which have a.t + c <= 0 inside, as in `corners_and_facets`."""
+        return self.corners_and_facets[1]
+
+    @property
+    def inside(self) -> Floats:
+        """(d,) a point inside that is in no simple relation to the facets; NaN where no float is inside."""
+        raise NotImplementedError
 
     @property
     def n_inputs(self) -> int:
@@ -90,6 +123,14 @@ class Body(Domain):
         if self.dim < 3:
             return super().solid_chart()
         return solid_chart(*self.corners_and_facets, identity_chart(self.dim))
+
+    def halfspace_chart(self) -> HalfspaceChart:
+        """See `Domain`."""
+        return self.halfspaces(identity_chart(self.dim))
+
+    def halfspaces(self, chart: AffineChart) -> HalfspaceChart:
+        """The inequalities, mapped into input space."""
+        return HalfspaceChart(self.facets, [chart], self.inside, self.reach)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -138,17 +179,31 @@ class Box(Body):
         return prod((u - v for u, v in zip(exact(self.upper), exact(self.lower), strict=True)), start=Fraction(1))
 
     @property
-    def corners_and_facets(self) -> tuple[list[Point], list[Plane]]:
+    def facets(self) -> list[Plane]:
         """See `Body`; but for the plane, facet 2 i is where t_i is least, and facet 2 i + 1 where it is greatest."""
-        sides = list(zip(exact(self.lower), exact(self.upper), strict=True))
         facets = []
-        for i, (low, high) in enumerate(sides):
+        for i, (low, high) in enumerate(zip(exact(self.lower), exact(self.upper), strict=True)):
             for sign, end in ((-1, low), (1, high)):
                 facets.append((*(Fraction(sign * (i == k)) for k in range(self.dim)), -sign * end))
-        corners = list(product(*sides))
-        if self.dim == 2:
-            return [corners[i] for i in (0, 2, 3, 1)], [facets[i] for i in (2, 1, 3, 0)]
-        return corners, facets
+        return [facets[i] for i in (2, 1, 3, 0)] if self.dim == 2 else facets
+
+    @property
+    def corners_and_facets(self) -> tuple[list[Point], list[Plane]]:
+        """See `Body` and `facets`."""
+        corners = list(product(*zip(exact(self.lower), exact(self.upper), strict=True)))
+        return [corners[i] for i in (0, 2, 3, 1)] if self.dim == 2 else corners, self.facets
+
+    @property
+    def reach(self) -> Floats:
+        """See `Body`."""
+        return np.maximum(np.abs(self.lower), np.abs(self.upper))
+
+    @property
+    def inside(self) -> Floats:
+        """See `Body`."""
+        share = generic(self.dim)
+        point = self.lower * (1 - share) + self.upper * share
+        return point if ((self.lower < point) & (point < self.upper)).all() else np.full(self.dim, np.nan)
 
     def line_chart(self) -> LineChart:
         """See `Domain`."""
@@ -189,9 +244,11 @@ class Polytope(Body):
 
     Notes
     -----
-    Corners are exact, by the double description method: the inequalities are taken one after the other, in an order
-    of their own. It is an error if there ever are more than 65,536 corners on the way. Forty random inequalities take
-    20 ms in four dimensions and 0.2 s in six, where `volume` may take ten seconds.
+    In up to six dimensions corners are found at once, exactly, by the double description method: the inequalities are
+    taken one after the other, in an order of their own. It is an error if there ever are more than 65,536 corners on
+    the way. Forty random inequalities take 20 ms in four dimensions and 0.2 s in six, where `volume` may take ten
+    seconds. In more dimensions linear programs tell that the set is bounded and has interior points, and corners and
+    volume are found when they are asked for.
 
     Examples
     --------
@@ -205,8 +262,6 @@ class Polytope(Body):
 
     A: Floats
     b: Floats
-    corners_and_facets: tuple[list[Point], list[Plane]]
-    """See `Body`; from three dimensions on, facets are in the order of their inequalities, the first of equal ones."""
     kind: ClassVar[str] = "polytope"
 
     def __init__(self, A: object, b: object) -> None:
@@ -216,15 +271,59 @@ class Polytope(Body):
             raise invalid("A", rule, matrix.shape)
         if len(bound) != len(matrix):
             raise invalid("b", f"have shape ({len(matrix)},), a number per row of A", bound.shape)
-        found = polyhedron([(*exact(row), -end) for row, end in zip(matrix, exact(bound), strict=True)])
         object.__setattr__(self, "A", read_only(matrix))
         object.__setattr__(self, "b", bound)
-        object.__setattr__(self, "corners_and_facets", counter_clockwise(*found) if matrix.shape[1] == 2 else found)
+        _ = self.corners if self.dim <= _WITH_CORNERS else self.reach  # which refuse what is no polytope
+
+    @property
+    def _rows(self) -> list[Plane]:
+        return [(*exact(row), -end) for row, end in zip(self.A, exact(self.b), strict=True)]
+
+    @cached_property
+    def corners_and_facets(self) -> tuple[list[Point], list[Plane]]:
+        """See `Body`; from three dimensions on, facets are in the order of their inequalities, the first of equals."""
+        found = polyhedron(self._rows)
+        return counter_clockwise(*found) if self.dim == 2 else found
+
+    @cached_property
+    def facets(self) -> list[Plane]:
+        """See `Body`."""
+        if self.dim <= _WITH_CORNERS:
+            return self.corners_and_facets[1]
+        kept = ~lp().redundant(self.A, self.b)
+        return [row for row, is_facet in zip(self._rows, kept.tolist(), strict=True) if is_facet]
 
     @property
     def dim(self) -> int:
         """Number of coordinates."""
         return int(self.A.shape[1])
+
+    @cached_property
+    def reach(self) -> Floats:
+        """See `Body`."""
+        if self.dim <= _WITH_CORNERS:
+            return np.array([_above(max(map(abs, column))) for column in zip(*self.corners, strict=True)])
+        if lp().feasible(self.A, self.b).status != lp().Status.INTERIOR:
+            raise invalid("Polytope(A, b)", "have interior points", "an empty or a flat set")
+        ways = np.concatenate([np.eye(self.dim), -np.eye(self.dim)])
+        sets = (np.broadcast_to(own, (len(ways), *own.shape)) for own in (self.A, self.b))
+        ends = lp().minimize(ways, *sets)
+        if (ends.status != lp().Status.OPTIMAL).any():
+            raise invalid("Polytope(A, b)", "be bounded", "an unbounded set")
+        far = np.nextafter(np.abs(ends.value) + ends.error, np.inf)
+        return read_only(far.reshape(2, self.dim).max(axis=0))
+
+    @cached_property
+    def inside(self) -> Floats:
+        """See `Body`."""
+        if self.dim > _WITH_CORNERS:
+            point = np.asarray(lp().largest_ball(self.A, self.b).center)
+        else:
+            weights = exact(generic(len(self.corners)))
+            mean = (sum(map(mul, weights, column)) / sum(weights) for column in zip(*self.corners, strict=True))
+            point = np.array([float(v) for v in mean])
+        values = (sum(map(mul, facet, [*exact(point), Fraction(1)])) for facet in self.facets)
+        return point if all(v < 0 for v in values) else np.full(self.dim, np.nan)
 
     @cached_property
     def volume(self) -> Fraction:
@@ -242,4 +341,4 @@ class Polytope(Body):
 
     def __repr__(self) -> str:
         """Show the number of facets."""
-        return f"Polytope({self.dim}-D, {len(self.b)} inequalities, {len(self.corners_and_facets[1])} facets)"
+        return f"Polytope({self.dim}-D, {len(self.b)} inequalities, {len(self.facets)} facets)"

@@ -16,6 +16,7 @@ from linear_regions.network.cast import exact_array, read_only
 
 from .chart import (
     AffineChart,
+    HalfspaceChart,
     LineChart,
     PlaneChart,
     SolidChart,
@@ -172,6 +173,10 @@ class Slice(Domain):
         if self.dim < 3 or isinstance(self.domain, Space):
             return super().solid_chart()
         return solid_chart(*self.domain.corners_and_facets, self._chart)
+
+    def halfspace_chart(self) -> HalfspaceChart:
+        """See `Domain`."""
+        return self.domain.halfspaces(self._chart)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Domain`."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
 
-from .chart import AffineChart, LineChart, SpaceChart, identity_chart, whole_line
+from .chart import AffineChart, HalfspaceChart, LineChart, SpaceChart, generic, identity_chart, whole_line
 from .store import Domain
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ class Space(Domain):
     Parameters
     ----------
     dim : int
-        From 1 to 6.
+        At least 1.
 
     Raises
     ------
@@ -50,8 +50,8 @@ class Space(Domain):
     kind: ClassVar[str] = "space"
 
     def __init__(self, dim: int) -> None:
-        if not (isinstance(dim, Integral) and 1 <= dim <= 6):
-            raise invalid("dim", "be an integer from 1 to 6", repr(dim))
+        if not (isinstance(dim, Integral) and dim >= 1):
+            raise invalid("dim", "be an integer of at least 1", repr(dim))
         object.__setattr__(self, "d", int(dim))
 
     @property
@@ -86,6 +86,14 @@ class Space(Domain):
     def chart(self) -> LineChart | SpaceChart:
         """See `Domain`."""
         return self.line_chart() if self.d == 1 else space_chart(identity_chart(self.d))
+
+    def halfspace_chart(self) -> HalfspaceChart:
+        """See `Domain`."""
+        return self.halfspaces(identity_chart(self.d))
+
+    def halfspaces(self, chart: AffineChart) -> HalfspaceChart:
+        """No inequality at all, mapped into input space."""
+        return HalfspaceChart([], [chart], generic(self.d), np.empty(0))
 
     def to_dict(self) -> dict[str, Any]:
         """See `Domain`."""

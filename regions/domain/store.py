@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array
 
-from .chart import LineChart, PlaneChart, SolidChart, SpaceChart
+from .chart import HalfspaceChart, LineChart, PlaneChart, SolidChart, SpaceChart
 
 Floats = NDArray[np.float64]
 
@@ -84,6 +84,10 @@ class Domain(ABC):
     def solid_chart(self) -> SolidChart:
         """What the engine of three and more dimensions starts from."""
         raise invalid("domain", "be a Box, a Polytope, or a Slice with one, of three dimensions or more", repr(self))
+
+    def halfspace_chart(self) -> HalfspaceChart:
+        """What the engine of linear programs starts from."""
+        raise invalid("domain", 'be a Box, Polytope, Space, or a Slice with one, for method="lp"', repr(self))
 
     def chart(self) -> LineChart | PlaneChart | SolidChart | SpaceChart:
         """What the engine of this dimension starts from."""

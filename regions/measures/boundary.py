@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from linear_regions.bits import flat_ranges
 from linear_regions.errors import InvalidInput, invalid
 from linear_regions.geometry import SLACK, UNIT, LineComplex
+from linear_regions.halfspace_complex import HalfspaceComplex
 from linear_regions.network.cast import read_only
 from linear_regions.program import Program
 from linear_regions.solid_complex import SolidComplex
@@ -36,7 +37,8 @@ class Facets(NamedTuple):
     layer : (F,) ndarray of int64
         Its layer among those with units.
     measure : (F,) ndarray of float64
-        Areas of facets in three dimensions, lengths in the plane, ones on a line, (d - 1)-volumes in general.
+        Areas of facets in three dimensions, lengths in the plane, ones on a line, (d - 1)-volumes in general; NaN
+        without corners.
     vertex_offsets : (F + 1,) ndarray of int64
     vertices : (sum,) ndarray of int64
         The vertices of facet i, as rows of `Regions.vertex_coordinates`, are
@@ -59,6 +61,8 @@ def label_layers(program: Program) -> Ints:
 
 def interior_facets(regions: Cells) -> Facets:
     """All facets inside the domain; see `Regions.facets`."""
+    if isinstance(regions.coarse, HalfspaceComplex):
+        return _facets_without_corners(regions.program, regions.coarse)
     geometry = regions.geometry
     own = np.flatnonzero(geometry.interior)
     label = geometry.label[own]
@@ -71,6 +75,18 @@ def interior_facets(regions: Cells) -> Facets:
         measure=read_only(geometry.facet_measures[own]),
         vertex_offsets=read_only(np.concatenate([[0], np.cumsum(size)])),
         vertices=read_only(vertices),
+    )
+
+
+def _facets_without_corners(program: Program, complex: HalfspaceComplex) -> Facets:
+    label = complex.label[complex.interior]
+    return Facets(
+        cells=read_only(complex.facet_cells[complex.interior]),
+        neuron=read_only(program.label_neuron[label]),
+        layer=read_only(label_layers(program)[label]),
+        measure=read_only(np.full(len(label), np.nan)),
+        vertex_offsets=read_only(np.zeros(len(label) + 1, np.int64)),
+        vertices=read_only(np.zeros(0, np.int64)),
     )
 
 

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from linear_regions.bits import hashed, unpacked
 from linear_regions.domain import Polyline
 from linear_regions.errors import InvariantViolated
 from linear_regions.geometry import LineComplex, PlaneComplex
+from linear_regions.halfspace_complex import HalfspaceComplex
+from linear_regions.rows import has_bits
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
 
+from .location import float_pattern
 from .patterns import stacked
 from .residuals import map_failures, side_failures, volume_failures, zero_failures
 
@@ -29,6 +34,11 @@ _CHUNK = 1 << 13
 
 def check(regions: Regions, *, exact: bool) -> None:
     """Raise if an invariant fails; see `Regions.check`."""
+    if isinstance(regions.coarse, HalfspaceComplex):
+        _raise([*_numbers(regions)])
+        with np.errstate(all="ignore"):
+            _raise([*_patterns(regions), *_layers(regions), *_sides(regions, regions.coarse)])
+        return
     g = regions.geometry
     parts = g.parts if isinstance(g, SpaceComplex) else g
     if isinstance(parts, SolidComplex) and (failure := parts.incidence_failure()):
@@ -48,11 +58,21 @@ def _raise(failures: list[str]) -> None:
 
 def _counts(regions: Regions) -> Iterator[str]:
     """Cells per layer, and Euler's formula."""
+    yield from _numbers(regions)
+    yield from _euler(regions)
+
+
+def _numbers(regions: Regions) -> Iterator[str]:
+    """Cells per layer, and patterns."""
     layers = regions.per_layer
     if (np.diff(layers, prepend=1) < 0).any() or (len(layers) and layers[-1] != len(regions)):
         yield f"per_layer must not decrease and end in {len(regions)}, got {layers.tolist()}"
     if any(len(p) != len(regions) for p in regions.packed_patterns):
         yield f"{len(regions)} cells must have a pattern, got {[len(p) for p in regions.packed_patterns]}"
+
+
+def _euler(regions: Regions) -> Iterator[str]:
+    """Euler's formula."""
     g = regions.geometry
     if not isinstance(g, LineComplex):
         faces = g.f_vector
@@ -94,6 +114,28 @@ def _parts(g: SpaceComplex) -> Iterator[str]:
     first, second = g.patterns[g.whole[sides[own]], place[:, None] // 64].T
     if same := np.count_nonzero(((first ^ second) >> (place % 64).astype(np.uint64)) & np.uint64(1) == 0):
         yield f"the parts on both sides of a hyperplane must differ in its sign, {same} pairs do not"
+
+
+def _sides(regions: Regions, g: HalfspaceComplex) -> Iterator[str]:
+    """Inner facets are those of both of their cells, and link all cells; points inside have their cell's pattern."""
+    inner = g.facet_cells[g.interior]
+    sides = np.count_nonzero(g.is_facet & (g.constraint_labels >= 0))
+    if 2 * len(inner) != sides:
+        yield f"inner facets must belong to two cells, {len(inner)} facets have {sides} sides"
+    links = coo_array((np.ones(len(inner)), inner.T), shape=(len(regions), len(regions)))
+    if (parts := connected_components(links, directed=False)[0]) != 1:
+        yield f"facets must link all cells, they form {parts} parts"
+    for number, (step, words) in enumerate(zip(regions.program.steps, regions.packed_patterns, strict=True)):
+        own = np.flatnonzero(regions.program.label_step[g.label[g.interior]] == number)
+        k, pair = g.label[g.interior][own] - step.label0, inner[own]
+        if same := np.count_nonzero(has_bits(words, pair[:, 0], k) == has_bits(words, pair[:, 1], k)):
+            yield f"the cells of a facet must differ at its neuron, {same} pairs in step {number} do not"
+    some = np.flatnonzero(np.isfinite(g.inside).all(axis=1))
+    found, proven = float_pattern(regions, g.inside[some])
+    own_words = stacked(regions.packed_patterns, len(regions))[some]
+    wrong = np.count_nonzero(proven & (stacked(found, len(some)) != own_words).any(axis=1))
+    if wrong:
+        yield f"points inside cells must have their patterns, {wrong} do not"
 
 
 def _layers(regions: Regions) -> Iterator[str]:

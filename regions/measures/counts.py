@@ -62,8 +62,7 @@ class _ModularNetwork:
     """The exact numbers of a chart and a network, modulo any prime, and how many bits the maps' entries need."""
 
     def __init__(self, regions: Regions) -> None:
-        domain = regions.domain
-        chart = domain.chart().charts[0]
+        chart = regions.chart.charts[0]
         self._columns = [*(list(c) for c in zip(*chart.basis, strict=True)), chart.origin]
         affines = [step.affine for step in regions.program.steps]
         last = output_affine(regions)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.bits import flat_ranges, packed
-from linear_regions.domain.chart import PlaneChart, SolidChart
+from linear_regions.domain.chart import HalfspaceChart, LineChart, PlaneChart, SolidChart, SpaceChart
+from linear_regions.domain.faces import whole
 from linear_regions.errors import invalid
 from linear_regions.geometry import SLACK, TINY, UNIT, LineComplex, PlaneComplex
 from linear_regions.network.cast import exact_array
+from linear_regions.rational_lp import interior
 
 from .exactly import exact_breakpoint
 from .residuals import rounding_bounds
@@ -41,8 +43,8 @@ def points_in_slice(regions: Regions, points: object, name: str = "points") -> F
 def find(regions: Regions, points: object) -> Ints:
     """Cells of points; see `Regions.find`."""
     given = points_in_slice(regions, points)
-    if isinstance(regions.geometry, LineComplex):
-        return _find_on_line(regions, regions.geometry, given[:, 0])
+    if isinstance(regions.coarse, LineComplex):
+        return _find_on_line(regions, cast(LineComplex, regions.geometry), given[:, 0])
     width = max(8, *regions.network.widths, regions.network.n_inputs)
     rows = max(256, _CHUNK_BYTES // (8 * width))
     result = np.empty(len(given), np.int64)
@@ -77,11 +79,11 @@ def _find(regions: Regions, t: Floats) -> Ints:
     result = np.where(inside == -1, -1, _UNDECIDED)
     own = np.flatnonzero(inside >= 0)
     if len(own):
-        words, proven = _float_pattern(regions, t[own])
+        words, proven = float_pattern(regions, t[own])
         guess = regions.pattern_table.find(words, len(own))
         good = np.flatnonzero(guess >= 0)
-        if isinstance(regions.geometry, PlaneComplex):
-            good = good[_proven_inside(regions.geometry, guess[good], t[own[good]])]
+        if isinstance(regions.coarse, PlaneComplex):
+            good = good[_proven_inside(cast(PlaneComplex, regions.geometry), guess[good], t[own[good]])]
         else:
             good = good[proven[good] & (inside[own[good]] == 1)]
         result[own[good]] = guess[good]
@@ -102,19 +104,23 @@ def _in_domain(regions: Regions, t: Floats) -> Ints:
 
 def _inward(regions: Regions) -> list[list[Fraction]]:
     """Rows (a, c) of the domain's facets, a.t + c > 0 inside."""
-    chart = regions.domain.chart()
-    return [[-a for a in row] for row in chart.facets] if isinstance(chart, PlaneChart | SolidChart) else []
+    chart = regions.chart
+    return [] if isinstance(chart, LineChart | SpaceChart) else [[-a for a in row] for row in chart.facets]
 
 
 def _middle(regions: Regions) -> list[Fraction]:
-    """The mean of the domain's corners, or the origin."""
-    chart = regions.domain.chart()
+    """A point inside the domain, the mean of its corners where they are known."""
+    chart = regions.chart
+    if isinstance(chart, HalfspaceChart) and np.isfinite(chart.inside).all():
+        return [Fraction(v) for v in chart.inside.tolist()]
+    if isinstance(chart, HalfspaceChart):
+        return interior([whole([-v for v in facet]) for facet in chart.facets], regions.dim)[1]
     if not isinstance(chart, PlaneChart | SolidChart):
         return [Fraction(0)] * regions.dim
     return [sum(column, start=Fraction(0)) / len(column) for column in zip(*chart.corners, strict=True)]
 
 
-def _float_pattern(regions: Regions, t: Floats) -> tuple[list[Words], NDArray[np.bool_]]:
+def float_pattern(regions: Regions, t: Floats) -> tuple[list[Words], NDArray[np.bool_]]:
     """Packed patterns of points as float64 has them, and whether bounds of rounding prove all of each."""
     entering = iter(regions.network.preactivations(regions.domain.embed(t)))
     proven = np.ones(len(t), np.bool_)

@@ -135,7 +135,7 @@ class Rounding(NamedTuple):
 
 def rounding_bounds(regions: Regions, t: Floats, error: Floats) -> Rounding:
     """Bounds of |network(embed(t)) - exact network at a point within `error` of t|, by norms, layer by layer."""
-    charts = regions.domain.chart().charts
+    charts = regions.chart.charts
     stretch = max(float(np.sqrt(np.sum(np.array(c.basis, np.float64) ** 2))) for c in charts) * SLACK
     size = np.linalg.norm(regions.domain.origin) + (np.linalg.norm(t, axis=1) + 1) * stretch
     e = stretch * error + 16 * (regions.dim + 1) * UNIT * size

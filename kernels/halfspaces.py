@@ -1,0 +1,346 @@
+"""Cells given by inequalities and a point inside each: which hyperplanes cut them, and cutting them.
+
+A parent is a cell of the layers before. Its constraints are rows (a, c) with a.x + c > 0 inside; `z` holds the rows of
+the layer's hyperplanes on it. The cells of the layer begin as the parents, and hyperplane after hyperplane those that
+are cut are divided in two: one part keeps the point, the other gets one of its own (Rada & Cerny, A new algorithm for
+enumeration of cells of hyperplane arrangements, SIAM J. Discrete Math. 32, 2018). A cell's constraints are those of its
+parent, and the hyperplanes of this layer that have divided it, which are bits of `mask`; on which side of them it lies
+are bits of `sign`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._jit import loop, scalar
+from .proofs import CONSTANT, LINEAR, inside, never_negative, value
+from .simplex import BELOW, ENDLESS, LEAST, begin, descend, dot, set_goal
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+# what `split` returns
+DONE = 0
+NEED_ROOM = 1  # for twice as many cells
+ASK = 2  # whether hyperplane state[PLANE] cuts cell state[CELL]
+CROWDED = 3  # more cells than asked for, before hyperplane state[PLANE]
+
+# entries of its state
+PLANE = 0
+CELL = 1
+N_CELLS = 2
+ROUND = 3  # cells that the hyperplane is tried on
+N_SIGNS = 4
+STATE = 5
+
+# verdicts on a hyperplane and a cell
+MISSES = 0
+CUTS = 1
+UNPROVEN = 2
+
+_BELOW = -(2.0**-30)
+_VANISHING = 2.0**-1070
+
+
+class Parents(NamedTuple):
+    """Cells of the layers before, and the layer's hyperplanes on them."""
+
+    start: Ints  # (parents + 1,) where the constraints of each begin
+    rows: Floats  # (constraints, d + 1)
+    error: Floats  # (constraints, 2)
+    z: Floats  # (parents * hyperplanes, d + 1)
+    z_error: Floats  # (parents * hyperplanes, 2)
+    candidate: Words  # (parents, words) hyperplanes that are not known to miss it
+
+
+class Cells(NamedTuple):
+    """Cells of a layer that is being worked on."""
+
+    point: Floats  # (room, d) inside
+    parent: Ints  # (room,)
+    sign: Words  # (room, words) whether it lies above a hyperplane
+    mask: Words  # (room, words) whether a hyperplane is a constraint
+
+
+class Work(NamedTuple):
+    """Memory for one linear program."""
+
+    rows: Floats  # (m, d + 1) constraints
+    error: Floats  # (m, 2)
+    table: Floats  # (m + d + 1, width) with d + 1 <= width, a multiple of eight
+    sums: Floats  # (m + d + 1,)
+    basic: Ints  # (m + d + 1,)
+    nonbasic: Ints  # (d,)
+    pivot: Floats  # (1, width)
+    far: Floats  # (2, d) points
+    scratch: Floats  # (6, width)
+
+
+def work_for(m: int, d: int, array: Callable[..., NDArray[Any]] = np.empty) -> Work:
+    """Memory for linear programs of d variables and up to m constraints; `array` makes one of a shape and dtype."""
+    width = -(-(d + 1) // 8) * 8
+    return Work(
+        rows=array((m, d + 1)),
+        error=array((m, 2)),
+        table=array((m + d + 1, width)),
+        sums=array((m + d + 1,)),
+        basic=array((m + d + 1,), np.int64),
+        nonbasic=array((d,), np.int64),
+        pivot=array((1, width)),
+        far=array((2, d)),
+        scratch=array((6, width)),
+    )
+
+
+@scalar
+def has_bit(words: Words, i: int, k: int) -> bool:
+    """Bit k of the words of row i."""
+    return (words[i, k >> 6] >> np.uint64(k & 63)) & np.uint64(1) != np.uint64(0)
+
+
+@scalar
+def put_bit(words: Words, i: int, k: int, on: bool) -> None:
+    """Set bit k of the words of row i."""
+    bit = np.uint64(1) << np.uint64(k & 63)
+    if on:
+        words[i, k >> 6] |= bit
+    else:
+        words[i, k >> 6] &= ~bit
+
+
+@scalar
+def _scale_row(rows: Floats, error: Floats, i: int, d: int) -> None:
+    """Bring a row's largest coefficient to between a half and one by a power of two."""
+    largest = 0.0
+    for c in range(d):
+        largest = max(largest, abs(rows[i, c]))
+    if not 0.0 < largest < np.inf:
+        return
+    factor = 1.0
+    while largest * factor >= 1.0 and factor > 2.0**-1000:
+        factor *= 0.5
+    while largest * factor < 0.5 and factor < 2.0**1000:
+        factor *= 2.0
+    for c in range(d + 1):
+        rows[i, c] *= factor
+    error[i, LINEAR] *= factor
+    error[i, CONSTANT] *= factor
+    if factor < 1.0:  # which is exact but for numbers that vanish
+        error[i, LINEAR] += _VANISHING
+        error[i, CONSTANT] += _VANISHING if rows[i, d] != 0.0 else 0.0
+
+
+@scalar
+def copy_row(rows: Floats, error: Floats, i: int, sign: float, to: Floats, to_error: Floats, m: int, d: int) -> None:
+    """Put sign times a row at place m of others."""
+    for c in range(d + 1):
+        to[m, c] = sign * rows[i, c]
+    to_error[m, LINEAR] = error[i, LINEAR]
+    to_error[m, CONSTANT] = error[i, CONSTANT]
+
+
+@scalar
+def constraints_of(parents: Parents, cells: Cells, i: int, n_planes: int, d: int, work: Work) -> int:
+    """Gather the constraints of a cell; returns their number."""
+    p = cells.parent[i]
+    m = 0
+    for r in range(parents.start[p], parents.start[p + 1]):
+        copy_row(parents.rows, parents.error, r, 1.0, work.rows, work.error, m, d)
+        m += 1
+    for k in range(n_planes):
+        if has_bit(cells.mask, i, k):
+            sign = 1.0 if has_bit(cells.sign, i, k) else -1.0
+            copy_row(parents.z, parents.z_error, p * n_planes + k, sign, work.rows, work.error, m, d)
+            m += 1
+    return m
+
+
+@scalar
+def is_constant(z: Floats, z_error: Floats, g: int, d: int) -> bool:
+    """Whether a row is known to be the same everywhere."""
+    if z_error[g, LINEAR] != 0.0:
+        return False
+    for c in range(d):
+        if z[g, c] != 0.0:
+            return False
+    return True
+
+
+@scalar
+def _shoot(rows: Floats, m: int, d: int, z: Floats, g: int, sign: float, height: float, x: Floats, r: int,
+           table: Floats, far: Floats) -> bool:  # fmt: skip
+    """Go straight down from x[r] to the first constraint; whether that is beyond the hyperplane. Writes its end."""
+    steep = 0.0
+    for c in range(d):
+        steep += z[g, c] * z[g, c]
+    length = 2.0 * height / steep
+    for i in range(m):
+        rate = 0.0
+        for c in range(d):
+            rate += rows[i, c] * z[g, c]
+        rate *= -sign
+        if rate < 0.0:
+            length = min(length, table[1 + d + i, d] / -rate)
+    for c in range(d):
+        far[0, c] = x[r, c] - sign * length * z[g, c]
+    return height - steep * length < _BELOW * height
+
+
+@scalar
+def _part_way(rows: Floats, error: Floats, m: int, d: int, z: Floats, z_error: Floats, g: int, sign: float,
+              height: float, x: Floats, r: int, far: Floats) -> bool:  # fmt: skip
+    """A point inside the constraints and beyond the hyperplane, on the way from x[r] to far[0]; written to far[1]."""
+    depth = -sign * dot(z, g, far, 0, d)
+    if not depth > 0.0:
+        return False
+    share = 0.5 + 0.5 * (height / (height + depth))
+    for c in range(d):
+        far[1, c] = x[r, c] + share * (far[0, c] - x[r, c])
+    beyond, bound = value(z, z_error, g, far, 1, d)
+    return -sign * beyond > bound and inside(rows, error, m, far, 1, d)
+
+
+@scalar
+def verdict(m: int, d: int, z: Floats, z_error: Floats, g: int, sign: float, height: float, x: Floats, r: int,
+            reach: Floats, work: Work) -> int:  # fmt: skip
+    """Whether hyperplane g, at which `sign` times the row is `height` > 0 in x[r], cuts the set of the constraints.
+
+    If so, far[1] is a point beyond it.
+    """
+    n_rows = begin(work.rows, m, d, x, r, work.table, work.basic, work.nonbasic)
+    if _shoot(work.rows, m, d, z, g, sign, height, x, r, work.table, work.far) and _part_way(
+        work.rows, work.error, m, d, z, z_error, g, sign, height, x, r, work.far
+    ):
+        return CUTS
+    set_goal(z, g, sign, d, work.table)
+    limit = _BELOW * height
+    while True:
+        status, n_rows = descend(d, n_rows, limit, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+        if status == LEAST:
+            for c in range(d):
+                work.far[0, c] = work.table[1 + c, d]
+            if work.table[0, d] >= 0.0:
+                if never_negative(
+                    work.rows, work.error, z, z_error, g, sign, d, reach, work.table, work.nonbasic, work.scratch
+                ):
+                    return MISSES
+                return UNPROVEN
+        if (status == LEAST or status == BELOW or status == ENDLESS) and _part_way(
+            work.rows, work.error, m, d, z, z_error, g, sign, height, x, r, work.far
+        ):
+            return CUTS
+        if status != BELOW or limit == -np.inf:
+            return UNPROVEN
+        limit = -np.inf
+
+
+@loop
+def scale_rows(rows: Floats, error: Floats) -> None:
+    """Scale rows by powers of two, so that their largest coefficients are alike."""
+    for i in range(rows.shape[0]):
+        _scale_row(rows, error, i, rows.shape[1] - 1)
+
+
+@loop
+def choose(parents: Parents, cells: Cells, n_parents: int, n_planes: int, reach: Floats, work: Work) -> int:
+    """Find the hyperplanes that may cut each parent, and on which side of the others it lies.
+
+    Returns the number of signs proven. The dictionary is kept from one hyperplane to the next of a parent, so that
+    each search begins where the one before has ended.
+    """
+    d = work.nonbasic.shape[0]
+    proven = 0
+    for p in range(n_parents):
+        m = 0
+        for r in range(parents.start[p], parents.start[p + 1]):
+            copy_row(parents.rows, parents.error, r, 1.0, work.rows, work.error, m, d)
+            m += 1
+        n_rows = begin(work.rows, m, d, cells.point, p, work.table, work.basic, work.nonbasic)
+        for k in range(n_planes):
+            g = p * n_planes + k
+            height, bound = value(parents.z, parents.z_error, g, cells.point, p, d)
+            if is_constant(parents.z, parents.z_error, g, d) and (abs(height) > bound or (height == 0.0 == bound)):
+                put_bit(cells.sign, p, k, height > 0.0)
+                proven += 1
+                continue
+            put_bit(parents.candidate, p, k, True)
+            if not abs(height) > bound:
+                continue
+            sign = 1.0 if height > 0.0 else -1.0
+            set_goal(parents.z, g, sign, d, work.table)
+            limit = _BELOW * abs(height)
+            if work.table[0, d] < limit:
+                continue
+            status, n_rows = descend(d, n_rows, limit, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+            if status == LEAST and never_negative(
+                work.rows,
+                work.error,
+                parents.z,
+                parents.z_error,
+                g,
+                sign,
+                d,
+                reach,
+                work.table,
+                work.nonbasic,
+                work.scratch,
+            ):
+                put_bit(cells.sign, p, k, height > 0.0)
+                put_bit(parents.candidate, p, k, False)
+                proven += 1
+    return proven
+
+
+@loop
+def split(
+    parents: Parents, cells: Cells, n_planes: int, crowd: int, reach: Floats, work: Work, state: Ints
+) -> int:  # fmt: skip
+    """Cut the cells by one hyperplane after the other.
+
+    Goes on where `state` says; returns for room, for an answer that floats do not prove, or between two hyperplanes
+    once there are more cells than `crowd`. The answer goes into the arrays of the cells, and CELL on to the next.
+    """
+    d = work.nonbasic.shape[0]
+    while state[PLANE] < n_planes:
+        k = state[PLANE]
+        if state[CELL] == 0:
+            if state[N_CELLS] > crowd:
+                return CROWDED
+            state[ROUND] = state[N_CELLS]
+        while state[CELL] < state[ROUND]:
+            i = state[CELL]
+            p = cells.parent[i]
+            if has_bit(parents.candidate, p, k):
+                if state[N_CELLS] == cells.point.shape[0]:
+                    return NEED_ROOM
+                g = p * n_planes + k
+                height, bound = value(parents.z, parents.z_error, g, cells.point, i, d)
+                if not abs(height) > bound:
+                    return ASK
+                sign = 1.0 if height > 0.0 else -1.0
+                m = constraints_of(parents, cells, i, n_planes, d, work)
+                answer = verdict(m, d, parents.z, parents.z_error, g, sign, abs(height), cells.point, i, reach, work)
+                if answer == UNPROVEN:
+                    return ASK
+                state[N_SIGNS] += 1
+                if answer == CUTS:
+                    put_bit(cells.mask, i, k, True)
+                    new = state[N_CELLS]
+                    state[N_CELLS] += 1
+                    cells.parent[new] = p
+                    for w in range(cells.sign.shape[1]):
+                        cells.sign[new, w] = cells.sign[i, w]
+                        cells.mask[new, w] = cells.mask[i, w]
+                    for c in range(d):
+                        cells.point[new, c] = work.far[1, c]
+                    put_bit(cells.sign, new, k, sign < 0.0)
+                put_bit(cells.sign, i, k, sign > 0.0)
+            state[CELL] = i + 1
+        state[CELL] = 0
+        state[PLANE] = k + 1
+    return DONE

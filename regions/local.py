@@ -1,0 +1,410 @@
+"""Single cells in input spaces of any dimension: from a point, through facets, to their neighbours.
+
+Where the first layer has fewer neurons than the input has dimensions, and their weights are linearly independent, its
+pre-activations are the coordinates: each of their values is taken somewhere, the cells are the same, times a space that
+nothing depends on, and lengths are those of the inputs nearest to each other. So a network 784-64-64-10 has cells of 64
+dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from operator import mul
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from linear_regions.kernels import polyhedra
+from linear_regions.kernels.bounds import SLACK, UNIT
+from linear_regions.kernels.halfspaces import work_for
+
+from .bits import packed
+from .domain.chart import AffineChart, HalfspaceChart, exact, generic, identity_chart
+from .network import Affine, Network
+from .program import Program, compile_network
+from .rational_lp import Point, interior, least, slack
+from .rows import Frame, Rows, is_multiple, signs_behind
+from .settle import Settler
+
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Index = NDArray[np.int32]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+_PRIME = 2**61 - 1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell in the coordinates of its surroundings.
+
+    Attributes
+    ----------
+    words : list of (words,) ndarray of uint64
+        Its signs, those of each step.
+    point : (d,) ndarray of float64
+        Inside.
+    rows : (m, d + 1) ndarray of float64
+        Constraints, positive inside.
+    error : (m, 2) ndarray of float64
+    label : (m,) ndarray of int32
+    is_facet : (m,) ndarray of bool
+    beyond : (m, d) ndarray of float64
+        Points that violate this facet alone.
+    tied : (m,) ndarray of bool
+        Whether another hyperplane may hold a facet.
+    """
+
+    words: list[Words]
+    point: Floats
+    rows: Floats
+    error: Floats
+    label: Index
+    is_facet: Flags
+    beyond: Floats
+    tied: Flags
+
+    @property
+    def key(self) -> int:
+        """What tells it from others."""
+        return signs_key(self.words)
+
+
+def signs_key(words: list[Words]) -> int:
+    """The words of all steps, one after the other, as one number."""
+    return int.from_bytes(b"".join(w.astype("<u8", copy=False).tobytes() for w in words), "little")
+
+
+class Surroundings:
+    """The input space of a network about a point, or a domain in it.
+
+    Parameters
+    ----------
+    network : Network
+    chart : HalfspaceChart
+        Of the domain.
+    t : (d,) ndarray of float64
+        The point, in the coordinates of the domain.
+    """
+
+    def __init__(self, network: Network, chart: HalfspaceChart, t: Floats) -> None:
+        self._first, self._affine = network.layers[0].affine, chart.charts[0]
+        w, (origin, basis) = self._first.weight, self._affine.floats
+        gradient = w if self._affine.is_identity else w @ basis
+        self.reduced = (
+            not chart.facets and len(network.layers) > 1 and _independent(self._first, self._affine, gradient)
+        )
+        self.t, self.point, self.point_error = t, t, np.zeros(len(t))
+        if self.reduced:
+            n = len(w)
+            chart = HalfspaceChart([], [identity_chart(n)], generic(n), np.empty(0))
+            x = t if self._affine.is_identity else origin + basis @ t
+            far = np.abs(t) if self._affine.is_identity else np.abs(origin) + np.abs(basis) @ np.abs(t)
+            self.point = w @ x + self._first.bias
+            rounding = 2 * (len(x) + len(t) + 4) * UNIT
+            self.point_error = rounding * (np.abs(w) @ far + np.abs(self._first.bias)) * SLACK
+            self._pseudo_inverse = np.linalg.pinv(gradient)
+            self.metric = np.asarray(np.linalg.qr(gradient.T, mode="r")).T  # |a gradient| = |a metric|
+        else:
+            self.metric = np.eye(chart.dim)
+        self.program: Program = compile_network(_without_first(network) if self.reduced else network)
+        self.settler = Settler(self.program, chart.charts[0], chart.facets)
+        self.frame = Frame(chart, np.zeros(chart.dim, np.int64))  # coordinates are those of the domain, not scaled
+        self.rows = Rows(self.program.steps, self.frame)
+        self.exact_answers = 0
+
+    @cached_property
+    def start(self) -> Point:
+        """The given point, exactly."""
+        return _image(self._first, self._affine, exact(self.t)) if self.reduced else exact(self.t)
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return self.frame.dim
+
+    @property
+    def start_is_inside(self) -> bool:
+        """Whether the given point lies inside the domain."""
+        return all(sum(map(mul, facet, [*self.start, Fraction(1)])) < 0 for facet in self.frame.chart.facets)
+
+    def inputs(self, points: Floats) -> Floats:
+        """Points (k, dim) as those of the domain that are nearest to the given one, (k, d)."""
+        if not self.reduced:
+            return points
+        return np.asarray(self.t + (points - self.point) @ self._pseudo_inverse.T)
+
+    # Cells
+
+    def signs_at_start(self) -> list[Words]:
+        """The signs of a cell that holds the given point; next to it, along the axes, where it is on a boundary."""
+        words: list[Words] = []
+        lines = self.rows.first()
+        for number, step in enumerate(self.program.steps):
+            if number:
+                lines = self.rows.next(number - 1, lines, words[-1][None])
+            z, error = self.rows.hyperplanes(number, lines)
+            values, bound = self.heights(z, error)
+            above = values > 0
+            for k in np.flatnonzero(~(np.abs(values) > bound)).tolist():
+                above[k] = self._exact_sign(step.label0 + k, words)
+            words.append(packed(above))
+        return words
+
+    def _exact_sign(self, label: int, words: list[Words]) -> bool:
+        self.exact_answers += 1
+        row = self.settler.row(label, words)
+        height = slack(row, self.start)
+        return height > 0 if height else next((v > 0 for v in row[:-1] if v), False)
+
+    def first_cell(self) -> Cell:
+        """The cell of the given point."""
+        words = self.signs_at_start()
+        return self._cell(words, self.point, *self.constraints(words))
+
+    def _cell(self, words: list[Words], point: Floats, rows: Floats, error: Floats) -> Cell:
+        """The cell with these signs, around a point that is thought to lie inside, with its facets."""
+        label = self._labels
+        kept, tied = self._different(rows, error, label, words)
+        rows, error, label, tied = rows[kept], error[kept], label[kept], tied[kept]
+        answer, beyond = self._facets(rows, error, point)
+        for i in np.flatnonzero(answer == polyhedra.UNKNOWN).tolist():
+            answer[i] = self._exact_facet(label.tolist(), i, words, point, beyond)
+        return Cell(words, point, rows, error, label, answer == polyhedra.YES, beyond, tied)
+
+    def _facets(self, rows: Floats, error: Floats, point: Floats) -> tuple[NDArray[np.uint8], Floats]:
+        """Which rows are facets, and points that violate them alone.
+
+        A coordinate that a single row depends on is left out with this row, which is a facet: so it is with first
+        neurons that are off. (Zeros among the coefficients of other rows are then exact.)
+        """
+        m, d = rows.shape[0], self.dim
+        answer, beyond = np.full(m, polyhedra.YES, np.uint8), np.tile(point, (m, 1))
+        used = rows[:, :-1] != 0
+        lone = (used.sum(axis=0) == 1) & self.reduced
+        alone = (used & lone).any(axis=1) & (used.sum(axis=1) == 1)
+        at = np.argwhere(used[alone])[:, 1]
+        beyond[np.flatnonzero(alone), at] = -point[at]
+        kept = np.setdiff1d(np.arange(d), at)
+        inner = np.ascontiguousarray(rows[~alone][:, [*kept, d]])
+        own, places = np.empty(len(inner), np.uint8), np.full((len(inner), len(kept)), np.nan)
+        with np.errstate(all="ignore"):
+            polyhedra.facets(
+                np.array([0, len(inner)]), inner, error[~alone], point[None, kept], self.frame.reach,
+                work_for(len(inner), len(kept)), own, places,
+            )  # fmt: skip
+        answer[~alone] = own
+        beyond[np.ix_(~alone, kept)] = places
+        return answer, beyond
+
+    def _exact_facet(self, label: list[int], i: int, words: list[Words], point: Floats, beyond: Floats) -> bool:
+        self.exact_answers += 1
+        rows = self.settler.constraints(label, words)
+        start = exact(point)
+        if any(slack(row, start) <= 0 for row in rows):
+            _, start = interior(rows, self.dim)
+        goal = rows.pop(i)
+        found = least(rows, goal, start, stop=Fraction(0))
+        if found.value >= 0:
+            return False
+        share = (1 + slack(goal, start) / (slack(goal, start) - found.value)) / 2
+        beyond[i] = [float(v + share * (w - v)) for v, w in zip(start, found.point, strict=True)]
+        return True
+
+    def _different(self, rows: Floats, error: Floats, label: Index, words: list[Words]) -> tuple[Flags, Flags]:
+        """Which rows are to be kept: none that is the same everywhere, the first of those that say the same.
+
+        And which of them share their hyperplane with others; all, if some row vanishes everywhere, as it need not do so
+        behind a facet.
+        """
+        size = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        flat = ~(np.abs(rows[:, :-1]).max(axis=1, initial=0.0) > error[:, 0])
+        kept, tied = np.ones(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
+        for i in np.flatnonzero(flat).tolist():
+            (row,) = self.settler.constraints([int(label[i])], words)
+            kept[i] = any(row[:-1])
+            tied |= not any(row)
+        unit = rows / np.where(size > 0, size, 1.0)[:, None]
+        near = np.triu(unit @ unit.T > 1 - 1e-9, 1) & kept[:, None] & kept
+        for i, j in np.argwhere(near).tolist():
+            first, second = self.settler.constraints([int(label[i]), int(label[j])], words)
+            if kept[i] and is_multiple(first, second):
+                kept[j] = False
+                tied[i] = True
+        return kept, tied
+
+    def keys_across(self, cell: Cell) -> list[tuple[int, int]]:
+        """The facets of a cell that are not the domain's, and the keys of the cells behind them."""
+        own, key = np.flatnonzero(cell.is_facet & (cell.label >= 0)), cell.key
+        bits = self._bits[cell.label[own]].tolist()
+        return [
+            (i, signs_key(self.signs_across(cell, i)) if cell.tied[i] else key ^ (1 << bit))
+            for i, bit in zip(own.tolist(), bits, strict=True)
+        ]
+
+    @cached_property
+    def _bits(self) -> Ints:
+        """The place of each hyperplane in a key."""
+        labels = self.program.bit_labels
+        bits = np.empty(self.program.n_hyperplanes, np.int64)
+        bits[labels[labels >= 0]] = np.flatnonzero(labels >= 0)
+        return bits
+
+    def signs_across(self, cell: Cell, i: int) -> list[Words]:
+        """The signs of the cell behind a facet."""
+        label = int(cell.label[i])
+        if cell.tied[i]:
+            return signs_behind(self.settler, cell.words, label)
+        number = int(self.program.label_step[label])
+        k = label - self.program.steps[number].label0
+        words = list(cell.words)
+        words[number] = words[number].copy()
+        words[number][k >> 6] ^= np.uint64(1 << (k & 63))
+        return words
+
+    def across(self, cell: Cell, i: int, words: list[Words]) -> Cell:
+        """The cell behind a facet, which has these signs.
+
+        The point inside it lies on the way from that of the cell to one that violates this facet alone, half way from
+        the facet to where the way meets the next hyperplane.
+        """
+        row, way = cell.rows[i], cell.beyond[i] - cell.point
+        height, depth = row[:-1] @ cell.point + row[-1], row[:-1] @ cell.beyond[i] + row[-1]
+        at = cell.point + height / (height - depth) * way
+        rows, error = self.constraints(words)
+        slacks, rates = rows[:, :-1] @ at + rows[:, -1], rows[:, :-1] @ way
+        ahead = (rates < 0) & (self._labels != cell.label[i])
+        lengths = np.maximum(slacks[ahead], 0.0) / -rates[ahead]
+        return self._cell(words, at + 0.5 * min(lengths.min(initial=np.inf), 1.0) * way, rows, error)
+
+    # Lengths
+
+    def gradients(self, rows: Floats, error: Floats) -> tuple[Floats, Floats]:
+        """Rows as (m, d) over orthonormal coordinates, and bounds of the errors of their lengths."""
+        g = rows[:, :-1] @ self.metric
+        size = np.linalg.norm(rows[:, :-1], axis=1)
+        scale = float(np.linalg.norm(self.metric)) * (1 + 1e-9)
+        return g, (np.sqrt(self.dim) * error[:, 0] + self._metric_error * size) * scale
+
+    @cached_property
+    def _metric_error(self) -> float:
+        """Relative, of orthogonal triangularisation (Higham, section 19.3, with a large constant) and one product."""
+        return 64 * (self.dim + 4) * max(self.dim, len(self.t)) * UNIT if self.reduced else 4 * self.dim * UNIT
+
+    def heights(self, rows: Floats, error: Floats) -> tuple[Floats, Floats]:
+        """Slacks of rows at the given point, and bounds of their errors, the rounding of the point included."""
+        size = np.abs(rows[:, :-1]) @ np.abs(self.point)
+        bound = (self.dim + 4) * UNIT * (size + np.abs(rows[:, -1]))
+        bound += error[:, 0] * (np.abs(self.point) + self.point_error).sum() + error[:, 1]
+        bound += np.abs(rows[:, :-1]) @ self.point_error
+        return rows[:, :-1] @ self.point + rows[:, -1], bound * SLACK
+
+    def constraints(self, words: list[Words]) -> tuple[Floats, Floats]:
+        """All rows on the cell with these signs, and their errors; positive inside."""
+        return self.rows.constraints([w[None] for w in words], np.array([0, len(self._labels)]), self._labels)
+
+    @cached_property
+    def _labels(self) -> Index:
+        outer = -1 - np.arange(len(self.frame.chart.facets))
+        return np.concatenate([outer, np.arange(self.program.n_hyperplanes)]).astype(np.int32)
+
+    def apart(self, words: list[Words]) -> float:
+        """A proven lower bound of the distance from the given point to the cell with these signs."""
+        return self.reach(*self.constraints(words))[0]
+
+    def reach(self, rows: Floats, error: Floats) -> tuple[float, Floats]:
+        """A proven lower bound of the distance to where no row is negative, and the way to the nearest point there.
+
+        Least distance programming (Lawson & Hanson, Solving Least Squares Problems, chapter 23): multipliers y >= 0
+        make one inequality of all, whose hyperplane is no farther away than the set. Infinite if that is empty.
+        """
+        g, long = self.gradients(rows, error)
+        height, bound = self.heights(rows, error)
+        if (height >= 0).all():
+            return 0.0, np.zeros(self.dim)
+        unit = float(np.abs(height).max())
+        y, _ = nnls(np.vstack([g.T, -height / unit]), np.append(np.zeros(g.shape[1]), 1.0), maxiter=30 * len(g))
+        r = np.append(y @ g, -(y @ height) / unit - 1.0)
+        step = -r[:-1] / r[-1] * unit if r[-1] else np.full(self.dim, np.inf)
+        m = len(y)
+        below = -(y @ height) - (y @ (bound + 4 * m * UNIT * np.abs(height))) * SLACK
+        length = np.linalg.norm(y @ g) * (1 + 1e-12) + y @ (long + 4 * m * UNIT * np.linalg.norm(g, axis=1)) * SLACK
+        return (max(0.0, float(below / length) * (1 - 1e-15)) if length > 0 else 0.0), step
+
+    def inradius(self, cell: Cell) -> tuple[float, float]:
+        """Proven bounds of the radius of a largest ball in a cell."""
+        d, own = self.dim, cell.is_facet
+        rows, error = np.ascontiguousarray(cell.rows[own]), np.ascontiguousarray(cell.error[own])
+        if not len(rows):
+            return np.inf, np.inf
+        g, norm_error = self.gradients(rows, error)
+        goal, radius = np.zeros((1, d + 2)), np.empty((1, 2))
+        goal[0, d] = -1.0
+        reach = self.frame.reach
+        if len(reach):
+            reach = np.append(reach, reach.min())
+        polyhedra.centres(
+            np.array([0, len(rows)]), rows, error, np.linalg.norm(g, axis=1), norm_error, cell.point[None], reach,
+            work_for(len(rows), d + 1), np.empty((1, d + 1)), goal, np.zeros((1, 2)), np.empty((1, d)), radius,
+        )  # fmt: skip
+        return float(radius[0, 0]), float(radius[0, 1])
+
+
+def _without_first(network: Network) -> Network:
+    """The network as a function of the first pre-activations; kept with it."""
+    kept = network.__dict__.get("_without_first")
+    if isinstance(kept, Network):
+        return kept
+    n = network.layers[0].affine.n_outputs
+    rest = [op for layer in network.layers for op in (layer.affine, layer.activation) if op is not None]
+    own = Network.chain([Affine.from_arrays(np.eye(n), np.zeros(n)), *rest[1:]])
+    network.__dict__["_without_first"] = own
+    return own
+
+
+def _independent(first: Affine, affine: AffineChart, gradient: Floats) -> bool:
+    """Whether there are fewer neurons in the first layer than coordinates, with independent gradients.
+
+    Singular values are off by what the matrix is, by Weyl's inequality, and by backward errors, whose constants are
+    taken large (Higham, section 9.13); where these do not tell, there is a proof modulo a prime, or none.
+    """
+    n, d = gradient.shape
+    if n >= d:
+        return False
+    values = np.linalg.svd(gradient, compute_uv=False)
+    size = float(np.linalg.norm(first.weight)) * (
+        1.0 if affine.is_identity else float(np.linalg.norm(affine.floats[1]))
+    )
+    if values[-1] > 64 * (n + d) * n * UNIT * size:
+        return True
+    weight = _modular(first.weight)
+    rows = weight if affine.is_identity else weight * _modular(affine.floats[1])
+    return bool(rows.rank() == n)
+
+
+def _modular(values: Floats) -> flint.nmod_mat:
+    """Floats as the rational numbers that they are, modulo a prime; exponents of two are units there."""
+    n, m = values.shape
+    mantissa, exponent = np.frexp(values)
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    power = exponent.astype(np.int64) - 53
+    powers = {int(e): pow(2, int(e), _PRIME) for e in np.unique(power)}
+    entries = [
+        w % _PRIME * powers[e] % _PRIME for w, e in zip(whole.ravel().tolist(), power.ravel().tolist(), strict=True)
+    ]
+    return flint.nmod_mat(n, m, entries, _PRIME)
+
+
+def _image(first: Affine, chart: AffineChart, t: Point) -> Point:
+    """The exact pre-activations of the first layer at a point t."""
+    x = t if chart.is_identity else [o + _dot(row, t) for o, row in zip(chart.origin, chart.basis, strict=True)]
+    return [Fraction(b) + _dot(exact(row), x) for row, b in zip(first.weight, first.bias.tolist(), strict=True)]
+
+
+def _dot(row: Point, x: Point) -> Fraction:
+    return sum((a * v for a, v in zip(row, x, strict=True) if a and v), start=Fraction(0))

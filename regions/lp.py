@@ -1,0 +1,358 @@
+"""Linear programs whose verdicts are proven.
+
+Sets are given as A x <= b, with A and b taken as the exact numbers they are. Floats look for a point or multipliers,
+and error bounds prove what these show; what they do not prove is decided in rational arithmetic. So "empty" and
+"unbounded" are theorems, however nearly feasible or degenerate a problem is. For few variables, up to about fifty, and
+up to a few thousand inequalities; many problems of one shape in one call take microseconds each.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from fractions import Fraction
+from math import gcd, isqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.kernels import polyhedra
+from linear_regions.kernels import programs as kernels
+from linear_regions.kernels.bounds import UNIT
+from linear_regions.kernels.halfspaces import Work, work_for
+
+from .domain.faces import whole
+from .errors import invalid
+from .exact import Row
+from .network.cast import exact_array, read_only
+from .rational_lp import interior, least
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+__all__ = ["Balls", "Feasibility", "Minimum", "Status", "feasible", "largest_ball", "minimize", "redundant"]
+
+
+class Status(IntEnum):
+    """What is proven of a problem."""
+
+    EMPTY = kernels.EMPTY
+    """No point satisfies all inequalities."""
+    FLAT = kernels.FLAT
+    """Some do, but none satisfies all of them strictly."""
+    INTERIOR = kernels.INTERIOR
+    """There are points that satisfy all of them strictly."""
+    OPTIMAL = kernels.OPTIMAL
+    """There is a least value."""
+    UNBOUNDED = kernels.UNBOUNDED
+    """There are points with values as low as may be."""
+
+
+class Feasibility(NamedTuple):
+    """Whether sets A x <= b have points; without the leading axis for a single set.
+
+    Attributes
+    ----------
+    status : (k,) ndarray of int8
+        EMPTY, FLAT or INTERIOR of `Status`.
+    point : (k, d) ndarray of float64
+        Proven to satisfy all inequalities strictly where the status is INTERIOR and a float does; rounded otherwise,
+        and of no meaning for empty sets.
+    exact : (k,) ndarray of bool
+        Whether rational arithmetic was needed.
+    """
+
+    status: NDArray[np.int8]
+    point: Floats
+    exact: Flags
+
+
+class Minimum(NamedTuple):
+    """The least values of functions c.x on sets A x <= b; without the leading axis for a single one.
+
+    Attributes
+    ----------
+    status : (k,) ndarray of int8
+        EMPTY, OPTIMAL or UNBOUNDED of `Status`.
+    value : (k,) ndarray of float64
+        NaN unless OPTIMAL.
+    error : (k,) ndarray of float64
+        Proven bounds of the errors of the values.
+    point : (k, d) ndarray of float64
+        Where the least values are taken, rounded; of no meaning unless OPTIMAL.
+    exact : (k,) ndarray of bool
+        Whether rational arithmetic was needed; then the value is correctly rounded.
+    """
+
+    status: NDArray[np.int8]
+    value: Floats
+    error: Floats
+    point: Floats
+    exact: Flags
+
+
+class _Problems:
+    """Sets of one shape as rows of slacks, and memory for the kernels."""
+
+    def __init__(self, A: object, b: object) -> None:
+        matrix, bound = exact_array(A, "A"), exact_array(b, "b")
+        if matrix.ndim not in (2, 3) or not matrix.shape[-1]:
+            raise invalid("A", "have shape (m, d) or (k, m, d)", matrix.shape)
+        if bound.shape != matrix.shape[:-1]:
+            raise invalid("b", f"have shape {matrix.shape[:-1]}, a number per row of A", bound.shape)
+        self.single = matrix.ndim == 2
+        self.k, self.m, self.d = (1, *matrix.shape) if self.single else matrix.shape
+        rows = np.concatenate([-matrix, bound[..., None]], axis=-1)
+        self.rows = np.ascontiguousarray(rows.reshape(self.k * self.m, self.d + 1))
+        self.offset = np.arange(self.k + 1) * self.m
+        self.error = np.zeros((max(len(self.rows), self.k) + 1, 2))
+        self.lifted = np.empty((1, self.d + 1))
+        self.height = np.zeros((2, self.d + 2))
+        self.height[:, self.d] = -1.0
+
+    def work(self, more: int) -> Work:
+        """Memory for problems with one more dimension and some more constraints."""
+        return work_for(self.m + more, self.d + 1)
+
+    def exact(self, p: int) -> list[Row]:
+        """The rows of one problem in integers."""
+        return [_whole(row) for row in self.rows[self.offset[p] : self.offset[p + 1]]]
+
+
+def _whole(row: Floats) -> Row:
+    return whole([Fraction(v) for v in row.tolist()])
+
+
+def feasible(A: object, b: object) -> Feasibility:
+    """Whether there are x with A x <= b, and whether there are some with A x < b.
+
+    Parameters
+    ----------
+    A : array_like, (m, d) or (k, m, d)
+        Finite floats, taken exactly; k sets at once. Rows of zeros are allowed, and say 0 <= b; the sign `<` is not
+        asked of those.
+    b : array_like, (m,) or (k, m)
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit or a number is not finite.
+
+    Examples
+    --------
+    >>> from linear_regions import lp
+    >>> lp.Status(lp.feasible([[1.0], [-1.0]], [2.0, -1.0]).status).name  # 1 <= x <= 2
+    'INTERIOR'
+    >>> lp.feasible([[[1.0], [-1.0]]] * 2, [[1.0, -1.0], [1.0, -1.0000000000000002]]).status.tolist()
+    [0, -1]
+    """
+    own = _Problems(A, b)
+    point, status = np.zeros((own.k, own.d)), np.empty(own.k, np.int8)
+    with np.errstate(all="ignore"):
+        kernels.interiors(
+            own.offset, own.rows, own.error, own.work(1), own.lifted, own.height, np.empty(0), point, status
+        )
+    exact = status == kernels.UNKNOWN
+    for p in np.flatnonzero(exact).tolist():
+        status[p], found = interior(own.exact(p), own.d)
+        point[p] = _floats(found)
+    result = Feasibility(read_only(status), read_only(point), read_only(exact))
+    return Feasibility(*(field[0] for field in result)) if own.single else result
+
+
+def minimize(c: object, A: object, b: object) -> Minimum:
+    """The least value of c.x where A x <= b.
+
+    Parameters
+    ----------
+    c : array_like, (d,) or (k, d)
+        Finite floats, taken exactly.
+    A : array_like, (m, d) or (k, m, d)
+    b : array_like, (m,) or (k, m)
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit or a number is not finite.
+
+    Examples
+    --------
+    >>> from linear_regions import lp
+    >>> found = lp.minimize([-1.0, -1.0], [[1, 2], [2, 1], [-1, 0], [0, -1]], [3, 3, 0, 0])
+    >>> lp.Status(found.status).name, float(found.value), bool(found.error < 1e-12)
+    ('OPTIMAL', -2.0, True)
+    """
+    own, goal = _Problems(A, b), exact_array(c, "c")
+    if goal.shape != ((own.d,) if own.single else (own.k, own.d)):
+        raise invalid("c", f"have shape {(own.d,) if own.single else (own.k, own.d)}", goal.shape)
+    rows = np.column_stack([goal.reshape(own.k, own.d), np.zeros(own.k)])
+    point, status = np.zeros((own.k, own.d)), np.empty(own.k, np.int8)
+    low, high = np.empty(own.k), np.empty(own.k)
+    with np.errstate(all="ignore"):
+        kernels.optima(
+            own.offset, own.rows, own.error, rows, own.work(2 * own.d + 2), own.lifted, own.height, np.empty(0), point,
+            low, high, status,
+        )  # fmt: skip
+        value = np.clip(np.sum(rows[:, :-1] * point, axis=1), low, high)
+        error = np.maximum(value - low, high - value) * (1 + 4 * UNIT)
+    exact = status == kernels.UNKNOWN
+    for p in np.flatnonzero(exact).tolist():
+        status[p], value[p], point[p] = _exact_minimum(own.exact(p), _whole(rows[p]), rows[p])
+        error[p] = UNIT * abs(value[p])
+    value[status != Status.OPTIMAL] = error[status != Status.OPTIMAL] = np.nan
+    result = Minimum(*map(read_only, (status, value, error, point, exact)))
+    return Minimum(*(field[0] for field in result)) if own.single else result
+
+
+def _exact_minimum(rows: list[Row], goal: Row, given: Floats) -> tuple[int, float, Floats]:
+    d = len(goal) - 1
+    sign, start = interior(rows, d)
+    if sign < 0:
+        return Status.EMPTY, np.nan, np.zeros(d)
+    found = least(rows, goal, start)
+    if found.direction is not None:
+        return Status.UNBOUNDED, np.nan, np.zeros(d)
+    value = sum((Fraction(c) * x for c, x in zip(given.tolist(), found.point, strict=False)), start=Fraction(0))
+    return Status.OPTIMAL, float(value), _floats(found.point)
+
+
+def _floats(point: list[Fraction]) -> Floats:
+    return np.array([float(v) for v in point])
+
+
+def redundant(A: object, b: object) -> Flags:
+    """Which inequalities of A x <= b, a set with interior points, may be left out, one after the other.
+
+    Of those that say the same the first is kept; those that hold everywhere are redundant.
+
+    Parameters
+    ----------
+    A : array_like, (m, d)
+        Finite floats, taken exactly.
+    b : array_like, (m,)
+
+    Returns
+    -------
+    (m,) ndarray of bool
+        The others are the facets of the set.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit, a number is not finite, or the set has no interior points.
+
+    Examples
+    --------
+    >>> from linear_regions import lp
+    >>> lp.redundant([[-1, 0], [0, -1], [1, 1], [1, 0], [2, 2]], [0, 0, 1, 1, 2]).tolist()
+    [False, False, False, True, True]
+    """
+    own, start = _with_interior(A, b)
+    result = np.ones(own.m, np.bool_)
+    kept = _different(own.rows)
+    answer = np.empty(len(kept), np.uint8)
+    point = np.array([start[0]])
+    with np.errstate(all="ignore"):
+        polyhedra.facets(
+            np.array([0, len(kept)]),
+            own.rows[kept],
+            own.error[kept],
+            point,
+            np.empty(0),
+            own.work(0),
+            answer,
+            np.empty((0, own.d)),
+        )
+    exact: list[Row] = []
+    for i in np.flatnonzero(answer == polyhedra.UNKNOWN).tolist():
+        exact = exact or [_whole(row) for row in own.rows[kept]]
+        others = [row for k, row in enumerate(exact) if k != i]
+        answer[i] = least(others, exact[i], start[1], stop=Fraction(0)).value < 0
+    result[kept] = answer != polyhedra.YES
+    return read_only(result)
+
+
+class Balls(NamedTuple):
+    """A largest ball in a set.
+
+    Attributes
+    ----------
+    center : (d,) ndarray of float64
+    radius : float
+        Proven: the ball of this radius about the centre lies in the set. Infinite if there are balls of any size.
+    upper : float
+        Proven: no ball in the set is larger; infinite where there is no proof.
+    """
+
+    center: Floats
+    radius: float
+    upper: float
+
+
+def largest_ball(A: object, b: object) -> Balls:
+    """The centre and radius of a largest ball in the set A x <= b (its Chebyshev centre).
+
+    Parameters
+    ----------
+    A : array_like, (m, d)
+        Finite floats, taken exactly.
+    b : array_like, (m,)
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit, a number is not finite, or the set has no interior points.
+
+    Examples
+    --------
+    >>> from linear_regions import lp
+    >>> ball = lp.largest_ball([[-1, 0], [0, -1], [1, 0], [0, 1]], [0, 0, 2, 4])
+    >>> round(ball.radius, 12), round(ball.upper, 12)
+    (1.0, 1.0)
+    """
+    own, start = _with_interior(A, b)
+    rows = own.rows[own.rows[:, :-1].any(axis=1)]
+    norm = np.linalg.norm(rows[:, :-1], axis=1)
+    center, radius = np.empty((1, own.d)), np.empty((1, 2))
+    with np.errstate(all="ignore"):
+        polyhedra.centres(
+            np.array([0, len(rows)]), rows, own.error[: len(rows)], norm, 8 * own.d * UNIT * norm,
+            np.array([start[0]]), np.empty(0), own.work(0), own.lifted, own.height[:1], own.error[:1], center, radius,
+        )  # fmt: skip
+    lower, upper = radius[0].tolist()
+    if upper == np.inf > lower:  # several centres, perhaps, or none
+        upper = _exact_upper([_whole(row) for row in rows], start[1])
+    return Balls(read_only(center[0]), lower, upper)
+
+
+def _exact_upper(rows: list[Row], inside: list[Fraction]) -> float:
+    """A bound of the radius of a ball between rows: by rational lower bounds of the lengths of their normals."""
+    norms = [isqrt(sum(v * v for v in row[:-1]) << 128) for row in rows]  # times 2^64
+    lifted = [(*(v << 64 for v in row[:-1]), -norm, row[-1] << 64) for row, norm in zip(rows, norms, strict=True)]
+    found = least(lifted, [0] * len(inside) + [-1, 0], [*inside, Fraction(0)])
+    return np.inf if found.direction is not None else float(-found.value) * (1 + 2 * UNIT)
+
+
+def _with_interior(A: object, b: object) -> tuple[_Problems, tuple[Floats, list[Fraction]]]:
+    """A single set and a point inside it, as floats and as what these are exactly, or as a rational near them."""
+    own = _Problems(A, b)
+    if not own.single:
+        raise invalid("A", "have shape (m, d)", f"{own.k} sets")
+    found = feasible(A, b)
+    if found.status != Status.INTERIOR:
+        raise invalid("A x <= b", "have interior points", f"a set that is {Status(int(found.status)).name.lower()}")
+    if found.exact:
+        return own, (found.point, interior(own.exact(0), own.d)[1])
+    return own, (found.point, [Fraction(v) for v in found.point.tolist()])
+
+
+def _different(rows: Floats) -> Ints:
+    """The rows that are not zero, of those that say the same the first, in their order."""
+    seen: dict[Row, int] = {}
+    for i, row in enumerate(rows):
+        if row[:-1].any():
+            exact = _whole(row)
+            common = gcd(*exact)
+            seen.setdefault(tuple(v // common for v in exact), i)
+    return np.array(list(seen.values()), np.int64)

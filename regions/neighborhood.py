@@ -1,0 +1,193 @@
+"""Cells around a point in input spaces of any dimension, without the others: breadth first, or nearest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .budget import one_blas_thread
+from .domain import Domain, Space
+from .errors import invalid
+from .local import Cell, Surroundings
+from .measures.patterns import piece_table
+from .network import Network
+from .network.cast import exact_array, read_only
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class Neighborhood:
+    """Some cells around a point, in the order in which they were found.
+
+    Attributes
+    ----------
+    network : Network
+    point : (d,) ndarray of float64
+        In cell 0.
+    complete : bool
+        Whether no cell was left out: there are no others, within the radius if there is one.
+    depth : (N,) ndarray of int64
+        How many facets lie on the shortest way from cell 0.
+    facets : tuple of (k,) ndarray of int64
+        The neurons of the facets of each cell, numbered through all layers with units; of the domain's facets none.
+    neighbors : tuple of (k,) ndarray of int64
+        The cell behind each of these facets, -1 if it is not among the cells here.
+    interior_points : (N, d) ndarray of float64
+        A point inside each cell, rounded.
+    exact_answers : int
+        How many questions were settled in rational arithmetic, since floats proved neither answer.
+    """
+
+    network: Network
+    point: Floats
+    complete: bool
+    depth: Ints
+    facets: tuple[Ints, ...]
+    neighbors: tuple[Ints, ...]
+    interior_points: Floats
+    exact_answers: int
+    _around: Surroundings
+    _cells: tuple[Cell, ...]
+
+    def __len__(self) -> int:
+        """Number of cells."""
+        return len(self.depth)
+
+    @cached_property
+    def patterns(self) -> NDArray[np.int8] | NDArray[np.int16]:
+        """(N, n_neurons) piece of every neuron with a unit, as `Regions.patterns`."""
+        words = [np.stack(own) for own in zip(*(cell.words for cell in self._cells), strict=True)]
+        return read_only(piece_table(self._around.program, words))
+
+    @cached_property
+    def adjacency(self) -> Any:
+        """(N, N) scipy.sparse.csr_array, symmetric: 1 + the neuron of the facet that two cells share."""
+        from scipy.sparse import coo_array
+
+        size = [len(own) for own in self.neighbors]
+        cell, other = np.repeat(np.arange(len(self)), size), np.concatenate(self.neighbors)
+        neuron = 1 + np.concatenate(self.facets)
+        inner = other >= 0
+        pairs = (cell[inner], other[inner])
+        return coo_array((neuron[inner], pairs), shape=(len(self), len(self))).tocsr()
+
+    @cached_property
+    def inradii(self) -> Floats:
+        """(N, 2) proven bounds, from below and above, of the radius of a largest ball in each cell."""
+        return read_only(np.array([self._around.inradius(cell) for cell in self._cells]).reshape(-1, 2))
+
+    def __repr__(self) -> str:
+        """The numbers of cells and facets."""
+        n = sum(map(len, self.facets))
+        state = "all of them" if self.complete else "there are more"
+        return f"Neighborhood({len(self):,} cells, {state}; {n:,} facets, {self.exact_answers:,} answers in rationals)"
+
+
+def explore(
+    network: Network, point: object, *, domain: Domain | None = None, radius: float | None = None, max_cells: int = 1000
+) -> Neighborhood:
+    """The cell that holds a point and the cells around it, breadth first through their facets.
+
+    Parameters
+    ----------
+    network : Network
+    point : array_like, (d,)
+        Taken exactly, in the coordinates of the domain: an input of the network if there is none. On a boundary between
+        cells it is taken to lie next to it, along the axes.
+    domain : Box, Polytope, Space or Slice, optional
+        Where the cells are looked for; by default all of the input space.
+    radius : float, optional
+        Only cells that come closer to the point than this. Cells for which floats do not tell are among them.
+    max_cells : int
+        Stop when there are so many. 1 gives the cell of the point with all its facets.
+
+    Returns
+    -------
+    Neighborhood
+
+    Raises
+    ------
+    InvalidInput
+        If an argument does not fit, or the point is not inside the domain.
+
+    Notes
+    -----
+    Which hyperplanes are facets, and which cells lie behind them, is exact. In a network 784-64-64-64-10 a cell takes
+    some milliseconds: it has as many dimensions as the first layer has neurons, if these are fewer than the inputs.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1], [1, 1]], [[1, 1, 1]]], [[0, 0, -1], [0]])
+    >>> near = lr.explore(network, [0.25, 0.25])
+    >>> len(near), near.complete, near.facets[0].tolist()
+    (7, True, [0, 1, 2])
+    >>> lr.explore(network, [0.25, 0.25], max_cells=1).inradii.round(3).tolist()
+    [[0.293, 0.293]]
+    """
+    if not (isinstance(max_cells, Integral) and max_cells >= 1):
+        raise invalid("max_cells", "be at least 1, a whole number", max_cells)
+    if radius is not None and not (isinstance(radius, Real) and radius > 0):
+        raise invalid("radius", "be a positive number", radius)
+    with one_blas_thread():
+        return _explored(network, surroundings(network, point, domain), radius, max_cells)
+
+
+def _explored(network: Network, around: Surroundings, radius: float | None, max_cells: int) -> Neighborhood:
+    cells = [around.first_cell()]
+    number, depth, links = {cells[0].key: 0}, [0], []
+    complete, own = True, 0
+    while own < len(cells):
+        cell = cells[own]
+        across = around.keys_across(cell)
+        for i, key in across:
+            if key in number or not (complete or len(cells) < max_cells):
+                continue
+            words = around.signs_across(cell, i)
+            if radius is not None and around.apart(words) >= radius:
+                continue
+            if len(cells) < max_cells:
+                number[key] = len(cells)
+                cells.append(around.across(cell, i, words))
+                depth.append(depth[own] + 1)
+            else:
+                complete = False
+        links.append([key for _, key in across])
+        own += 1
+    inner = [cell.label[cell.is_facet & (cell.label >= 0)] for cell in cells]
+    return Neighborhood(
+        network=network,
+        point=around.t,
+        complete=bool(complete),
+        depth=read_only(np.array(depth)),
+        facets=tuple(read_only(around.program.label_neuron[label]) for label in inner),
+        neighbors=tuple(read_only(np.array([number.get(key, -1) for key in own], np.int64)) for own in links),
+        interior_points=read_only(around.inputs(np.stack([cell.point for cell in cells]))),
+        exact_answers=around.exact_answers,
+        _around=around,
+        _cells=tuple(cells),
+    )
+
+
+def surroundings(network: object, point: object, domain: object) -> Surroundings:
+    """Check what users pass."""
+    if not isinstance(network, Network):
+        raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
+    space = Space(network.n_inputs) if domain is None else domain
+    if not isinstance(space, Domain) or space.n_inputs != network.n_inputs:
+        raise invalid("domain", f"be a domain in {network.n_inputs} dimensions, as the inputs are", repr(domain))
+    t = exact_array(point, "point")
+    if t.shape != (space.dim,):
+        raise invalid("point", f"have shape ({space.dim},)", t.shape)
+    around = Surroundings(network, space.halfspace_chart(), t)
+    if not around.start_is_inside:
+        raise invalid("point", "lie inside the domain", "a point outside, or on its boundary")
+    return around

@@ -1,0 +1,182 @@
+"""Linear programs in rational arithmetic: the simplex method of `kernels.simplex` without rounding.
+
+Slacks are a.x + c for integer rows (a, c). The search begins inside the set, with the coordinates' differences from a
+known point as free variables; after a number of steps of steepest descent the first variable that leads down is taken,
+which cannot go round in circles (Bland, New finite pivoting rules for the simplex method, Mathematics of Operations
+Research 2, 1977).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import flint
+
+Row = Sequence[int]
+Point = list[Fraction]
+
+_STEEPEST = 64  # steps before the first variable is taken instead of the steepest
+_FREE = -1
+
+
+@dataclass(frozen=True)
+class Least:
+    """Where a linear function is least on a set, or below a limit.
+
+    Attributes
+    ----------
+    value : Fraction
+        At `point`.
+    point : list of Fraction
+    multipliers : dict of int to Fraction
+        Of the constraints that prove it: the function is their sum, and `value`. Empty if it is below the limit.
+    direction : list of Fraction or None
+        In which the function falls without end, if it does.
+    """
+
+    value: Fraction
+    point: Point
+    multipliers: dict[int, Fraction]
+    direction: Point | None = None
+
+
+def slack(row: Row, x: Sequence[Fraction]) -> Fraction:
+    """The value a.x + c of a row (a, c)."""
+    return sum((a * v for a, v in zip(row, x, strict=False) if a), start=Fraction(row[-1]))
+
+
+class Polyhedron:
+    """The set where no slack is negative, as the dictionary at the point where the last search in it ended.
+
+    Parameters
+    ----------
+    rows : sequence of rows
+    inside : sequence of Fraction
+        A point where no slack is negative.
+    """
+
+    def __init__(self, rows: Sequence[Row], inside: Sequence[Fraction]) -> None:
+        self._d = d = len(inside)
+        x = [_quotient(v) for v in inside]
+        self._table = [[flint.fmpq(int(i == j)) for j in range(d)] + [x[i]] for i in range(d)]
+        self._table += [[*(flint.fmpq(v) for v in row[:d]), _at(row, x)] for row in rows]
+        self._basic = [_FREE] * d + list(range(len(rows)))
+        self._nonbasic = [_FREE] * d
+
+    def least(self, goal: Row, stop: Fraction | None = None) -> Least:
+        """The least value of goal.(x, 1); where it falls below `stop` the search ends, at a point where it does."""
+        table = self._table
+        table.append(self._over_nonbasic(goal))
+        self._basic.append(_FREE)
+        try:
+            return self._search(goal, None if stop is None else _quotient(stop))
+        finally:
+            del table[-1], self._basic[-1]
+
+    def _over_nonbasic(self, goal: Row) -> list[flint.fmpq]:
+        row = [flint.fmpq(0)] * self._d + [flint.fmpq(goal[-1])]
+        for factor, coordinate in zip(goal, self._table[: self._d], strict=False):
+            if factor:
+                row = [v + factor * c for v, c in zip(row, coordinate, strict=True)]
+        return row
+
+    def _search(self, goal: Row, limit: flint.fmpq | None) -> Least:
+        d, table, nonbasic = self._d, self._table, self._nonbasic
+        step = 0
+        while True:
+            height = table[-1]
+            if limit is not None and height[d] < limit:
+                return _result(table, d, {})
+            j = _entering(height, nonbasic, d, first=step >= _STEEPEST)
+            if j < 0:
+                used = {nonbasic[k]: _fraction(height[k]) for k in range(d) if nonbasic[k] != _FREE and height[k] != 0}
+                return _result(table, d, used)
+            sign = -1 if height[j] > 0 else 1
+            leaving = _leaving(table, self._basic, sign, j, d)
+            if leaving < 0:
+                direction = [_fraction(sign * table[c][j]) for c in range(d)]
+                far = _fraction((abs(height[d]) * 2 + 1) / abs(height[j]))
+                here = _result(table, d, {}).point
+                point = [v + far * r for v, r in zip(here, direction, strict=True)]
+                return Least(slack(goal, point), point, {}, direction)
+            _exchange(table, self._basic, nonbasic, leaving, j)
+            step += 1
+
+
+def least(rows: Sequence[Row], goal: Row, inside: Sequence[Fraction], stop: Fraction | None = None) -> Least:
+    """The least value of goal.(x, 1) where no slack is negative; see `Polyhedron.least`."""
+    return Polyhedron(rows, inside).least(goal, stop)
+
+
+def interior(rows: Sequence[Row], d: int) -> tuple[int, Point]:
+    """Whether all slacks are positive somewhere: 1 and such a point; 0 if some vanish there; -1 if some are negative.
+
+    The least slack, relative to the size of its row, is made as large as can be, but no larger than one.
+    """
+    own = [row for row in rows if any(row[:d])]
+    if any(row[d] < 0 for row in rows if not any(row[:d])):
+        return -1, [Fraction(0)] * d
+    sizes = [sum(abs(a) for a in row[:d]) for row in own]
+    lifted = [(*row[:d], -size, row[d]) for row, size in zip(own, sizes, strict=True)]
+    lifted.append((*([0] * d), -1, 1))
+    lowest = min((Fraction(row[d], size) for row, size in zip(own, sizes, strict=True)), default=Fraction(0))
+    start = [Fraction(0)] * d + [min(lowest, Fraction(0)) - 1]
+    found = least(lifted, [0] * d + [-1, 0], start)
+    height = -found.value
+    return (height > 0) - (height < 0), found.point[:d]
+
+
+def _quotient(value: Fraction) -> flint.fmpq:
+    return flint.fmpq(value.numerator, value.denominator)
+
+
+def _fraction(value: flint.fmpq) -> Fraction:
+    return Fraction(int(value.p), int(value.q))
+
+
+def _at(row: Row, x: list[flint.fmpq]) -> flint.fmpq:
+    return sum((a * v for a, v in zip(row, x, strict=False) if a), start=flint.fmpq(row[-1]))
+
+
+def _result(table: list[list[flint.fmpq]], d: int, multipliers: dict[int, Fraction]) -> Least:
+    return Least(_fraction(table[-1][d]), [_fraction(table[c][d]) for c in range(d)], multipliers)
+
+
+def _entering(height: list[flint.fmpq], nonbasic: list[int], d: int, *, first: bool) -> int:
+    free = [j for j in range(d) if nonbasic[j] == _FREE and height[j] != 0]
+    if free:
+        return max(free, key=lambda j: abs(height[j]))
+    down = [j for j in range(d) if nonbasic[j] != _FREE and height[j] < 0]
+    if not down:
+        return -1
+    return min(down, key=lambda j: nonbasic[j] if first else height[j])
+
+
+def _leaving(table: list[list[flint.fmpq]], basic: list[int], sign: int, j: int, d: int) -> int:
+    leaving, length = -1, None
+    for i in range(d, len(table) - 1):
+        slope = table[i][j]
+        if (slope < 0) if sign > 0 else (slope > 0):
+            reach = abs(table[i][d] / slope)
+            if length is None or reach < length or (reach == length and basic[i] < basic[leaving]):
+                leaving, length = i, reach
+    return leaving
+
+
+def _exchange(table: list[list[flint.fmpq]], basic: list[int], nonbasic: list[int], i: int, j: int) -> None:
+    inverse = 1 / table[i][j]
+    pivot = [-v * inverse for v in table[i]]
+    pivot[j] = inverse
+    entering, nonbasic[j] = nonbasic[j], basic[i]
+    if entering == _FREE:
+        del table[i], basic[i]
+    else:
+        basic[i] = entering
+        table[i] = [flint.fmpq(int(k == j)) for k in range(len(pivot))]
+    for row in table:
+        factor = row[j]
+        if factor != 0:
+            row[j] = flint.fmpq(0)
+            row[:] = [v + factor * p if p != 0 else v for v, p in zip(row, pivot, strict=True)]

@@ -1,0 +1,270 @@
+"""Pre-activations as rows over coordinates, with bounds of their errors, and exact questions about such rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from operator import mul
+from sys import float_info
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.kernels import bounds
+from linear_regions.kernels import halfspaces as kernels
+
+from .bits import unpacked
+from .domain.chart import HalfspaceChart
+from .exact import Row, cell_pieces
+from .program import Program, Step
+from .rational_lp import Point, Polyhedron, interior, slack
+from .settle import Settler
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int32]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+def has_bits(words: Words, i: Ints, k: Ints | Index) -> NDArray[np.bool_]:
+    """Bit k of the words of row i, for many at a time."""
+    own = words[i, k >> 6] >> (k & 63).astype(np.uint64)
+    return np.asarray(own & np.uint64(1) != 0)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Coordinates t = 2^shift u of the domain in which it is neither large nor small."""
+
+    chart: HalfspaceChart
+    shift: Ints  # (d,)
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return len(self.shift)
+
+    @property
+    def reach(self) -> Floats:
+        """(d,) bounds of |u|; empty if there are none."""
+        return np.ldexp(self.chart.reach, -self.shift) if len(self.chart.reach) else self.chart.reach
+
+    def scaled(self, rows: Floats) -> Floats:
+        """Rows (..., d + 1) over t as rows over u."""
+        return np.concatenate([np.ldexp(rows[..., :-1], self.shift), rows[..., -1:]], axis=-1)
+
+    def t(self, point: Floats) -> Floats:
+        """Points u as t."""
+        return np.asarray(np.ldexp(point, self.shift))
+
+    def exact(self, point: Floats) -> Point | None:
+        """A point u as the rational t that it is, None for NaN."""
+        if not np.isfinite(point).all():
+            return None
+        return [Fraction(v) * Fraction(2) ** int(e) for v, e in zip(point.tolist(), self.shift, strict=True)]
+
+    def rounded(self, t: Point, rows: Sequence[Row]) -> Floats:
+        """The float u nearest to a rational t, or NaN if some slack of the rows is not positive there."""
+        u = [v / Fraction(2) ** int(e) for v, e in zip(t, self.shift, strict=True)]
+        if max(map(abs, u)) < float_info.max:
+            near = np.array([float(v) for v in u])
+            there = self.exact(near)
+            if there is not None and all(slack(row, there) > 0 for row in rows):
+                return near
+        return np.full(self.dim, np.nan)
+
+    @property
+    def facets(self) -> Floats:
+        """(m, d + 1) rows of the domain's facets, positive inside."""
+        rows = np.array([[-float(v) for v in facet] for facet in self.chart.facets])
+        return self.scaled(rows.reshape(-1, self.dim + 1))
+
+
+def frame_of(program: Program, chart: HalfspaceChart) -> Frame:
+    """The frame of a domain; t itself if the rows over it would not come through exactly."""
+    plain = Frame(chart, np.zeros(chart.dim, np.int64))
+    if not len(chart.reach):
+        return plain
+    affine = chart.charts[0]
+    first = program.steps[0].weight_t.T if program.steps and affine.is_identity else affine.floats[1]
+    rows = np.concatenate([first, plain.facets[:, :-1]])
+    shift = np.frexp(chart.reach)[1].astype(np.int64)
+    with np.errstate(all="ignore"):
+        back = np.ldexp(np.ldexp(rows, shift), -shift)
+    return Frame(chart, shift) if np.array_equal(back, rows) else plain
+
+
+class Lines(NamedTuple):
+    """Affine functions of a frame's coordinates, one for each neuron, on some cells.
+
+    Attributes
+    ----------
+    rows : (P, n, d + 1) ndarray of float64
+        Coefficients, and the constant.
+    error : (P, n, 2) ndarray of float64
+        Bounds of the error of any coefficient, and of that of the constant.
+    """
+
+    rows: Floats
+    error: Floats
+
+
+def _sizes(rows: Floats) -> Floats:
+    """The largest coefficient and the constant in size, (..., d + 1) to (..., 2)."""
+    size = np.abs(rows)
+    return np.stack([size[..., :-1].max(axis=-1, initial=0.0), size[..., -1]], axis=-1)
+
+
+class Rows:
+    """The pre-activations of the steps of a program on cells."""
+
+    def __init__(self, steps: tuple[Step, ...], frame: Frame) -> None:
+        self.steps = steps
+        self.frame = frame
+        self._sizes = [np.abs(step.weight_t.T) for step in steps]
+
+    def first(self) -> Lines:
+        """Those of the first step, on one cell."""
+        affine = self.frame.chart.charts[0]
+        if self.steps and affine.is_identity:
+            rows = self.frame.scaled(np.column_stack([self.steps[0].weight_t.T, self.steps[0].bias]))[None]
+            return Lines(rows, np.zeros((*rows.shape[:2], 2)))
+        origin, basis = affine.floats
+        rows = self.frame.scaled(np.column_stack([basis, origin]))[None]
+        start = Lines(rows, np.zeros((*rows.shape[:2], 2)))
+        return self._through(0, start) if self.steps else start
+
+    def next(self, number: int, before: Lines, words: Words) -> Lines:
+        """Those of step `number` + 1 on cells whose signs in step `number` are given, with the rows of that step."""
+        step = self.steps[number]
+        a = step.activation
+        if step.is_relu:
+            on = unpacked(words, a.n_hyperplanes)[..., None]
+            return self._through(number + 1, Lines(before.rows * on, before.error * on))
+        piece = a.piece_offset[:-1] + cell_pieces(a, words)
+        slope = a.slope[piece][..., None]
+        rows = before.rows * slope
+        rows[..., -1] += step.intercept[piece]
+        error = np.abs(slope) * (before.error + 4 * bounds.UNIT * _sizes(before.rows))
+        error[..., 1] += 4 * bounds.UNIT * np.abs(step.intercept[piece])
+        return self._through(number + 1, Lines(rows, error * bounds.SLACK))
+
+    def _through(self, number: int, lines: Lines) -> Lines:
+        """After an affine map: |W| times the errors, and gamma |(W, b)| |(h, 1)| for rounding."""
+        step = self.steps[number]
+        with np.errstate(all="ignore"):  # what is not finite proves nothing
+            rows = np.matmul(step.weight_t.T, lines.rows)
+            rows[..., -1] += step.bias
+            gamma = step.norms[bounds.GAMMA]
+            error = np.matmul(self._sizes[number], lines.error + gamma * _sizes(lines.rows))
+            error[..., 1] += gamma * np.abs(step.bias)
+            error = np.where(error > 0, error * bounds.SLACK + bounds.TINY, error)
+        return Lines(rows, error)
+
+    def hyperplanes(self, number: int, lines: Lines) -> tuple[Floats, Floats]:
+        """Rows z - threshold of a step's hyperplanes on each cell, cell after cell, and their errors."""
+        step = self.steps[number]
+        neuron = step.activation.hyperplane_neuron
+        z, error = _below(lines.rows[:, neuron], lines.error[:, neuron], step.threshold)
+        shape = (len(z) * len(neuron),)
+        z, error = z.reshape(*shape, self.frame.dim + 1), error.reshape(*shape, 2)
+        kernels.scale_rows(z, error)
+        return z, error
+
+    def constraints(self, words: list[Words], offset: Ints, label: Index) -> tuple[Floats, Floats]:
+        """Rows of the constraints of cells, positive inside, and their errors; from the signs of the cells' steps."""
+        n, d = len(offset) - 1, self.frame.dim
+        rows, error = np.empty((len(label), d + 1)), np.zeros((len(label), 2))
+        cell = np.repeat(np.arange(n), np.diff(offset))
+        outer = label < 0
+        rows[outer] = self.frame.facets[-1 - label[outer]]
+        lines = Lines(*(np.repeat(own, n, axis=0) for own in self.first()))
+        for number, step in enumerate(self.steps):
+            if number:
+                lines = self.next(number - 1, lines, words[number - 1])
+            k = label - step.label0
+            own = np.flatnonzero((k >= 0) & (k < step.activation.n_hyperplanes))
+            k, of = k[own], cell[own]
+            neuron = step.activation.hyperplane_neuron[k]
+            z, error[own] = _below(lines.rows[of, neuron], lines.error[of, neuron], step.threshold[k])
+            rows[own] = np.where(has_bits(words[number], of, k), 1.0, -1.0)[:, None] * z
+        kernels.scale_rows(rows, error)
+        return rows, error
+
+
+def _below(rows: Floats, error: Floats, threshold: Floats) -> tuple[Floats, Floats]:
+    """The rows less thresholds; both arrays are copies of the caller's."""
+    rows[..., -1] -= threshold
+    error[..., 1] += bounds.UNIT * np.abs(rows[..., -1]) * (threshold != 0)
+    return rows, error
+
+
+class ExactCell:
+    """A cell with interior points, given by integer rows that are positive inside.
+
+    Parameters
+    ----------
+    rows : sequence of rows
+    inside : list of Fraction or None
+        Perhaps a point inside.
+    d : int
+    """
+
+    def __init__(self, rows: Sequence[Row], inside: Point | None, d: int) -> None:
+        self.rows = rows
+        if inside is None or any(slack(row, inside) <= 0 for row in rows):
+            _, inside = interior(rows, d)
+        self.inside = inside
+        self._polyhedron = Polyhedron(rows, inside)
+
+    def sides(self, goal: Row) -> tuple[Point | None, Point | None]:
+        """Points inside where a row is positive, and where it is negative: None where there are none.
+
+        A row that vanishes everywhere counts as negative.
+        """
+        inside, d = self.inside, len(self.inside)
+        if not any(goal[:d]):
+            return (inside, None) if goal[d] > 0 else (None, inside)
+        height = slack(goal, inside)
+        if not height:
+            rates = [(slack(row, inside), abs(sum(map(mul, row[:d], goal)))) for row in self.rows]
+            share = min((s / (2 * rate) for s, rate in rates if rate), default=Fraction(1, max(map(abs, goal))))
+            along = [share * g for g in goal[:d]]
+            return [v + a for v, a in zip(inside, along, strict=True)], [
+                v - a for v, a in zip(inside, along, strict=True)
+            ]
+        sign = 1 if height > 0 else -1
+        found = self._polyhedron.least([sign * v for v in goal], Fraction(0))
+        other: Point | None = None
+        if found.value < 0:
+            share = (1 + height / (height - sign * found.value)) / 2
+            other = [v + share * (p - v) for v, p in zip(inside, found.point, strict=True)]
+        return (inside, other) if sign > 0 else (other, inside)
+
+
+def is_multiple(row: Row, other: Row) -> bool:
+    """Whether a row is a multiple of another one, which is not zero."""
+    i = next(i for i, v in enumerate(other) if v)
+    return all(v * other[i] == w * row[i] for v, w in zip(row, other, strict=True))
+
+
+def _ratio_sign(row: Row, other: Row) -> int:
+    """The sign of the factor between a row and another one that it is a multiple of."""
+    product = next(v * w for v, w in zip(row, other, strict=True) if w)
+    return (product > 0) - (product < 0)
+
+
+def signs_behind(settler: Settler, own: list[Words], label: int) -> list[Words]:
+    """The signs behind a facet of a cell: they change where the exact row vanishes on it, to those of the far side."""
+    program, words = settler.program, [w.copy() for w in own]
+    (facet,) = settler.constraints([label], own)
+    for number in range(int(program.label_step[label]), len(words)):
+        step = program.steps[number]
+        for k in range(step.activation.n_hyperplanes):
+            if is_multiple(settler.row(step.label0 + k, own), facet):
+                above = _ratio_sign(settler.row(step.label0 + k, words), facet) < 0
+                bit = np.uint64(1 << (k & 63))
+                words[number][k >> 6] = words[number][k >> 6] & ~bit | (bit if above else np.uint64(0))
+    return words

@@ -1,0 +1,230 @@
+"""The engine of linear programs: counts, patterns and neighbours as by corners; what is beyond six dimensions."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
+from math import comb, inf, nextafter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import linear_regions as lr
+from convert import to_domain, to_network
+from halfspaces import differences, patterns_of, report
+from known_nets import degenerate_cases, he_net, relu_net, torch_net
+from linear_regions.rational_lp import slack
+from solids import cube
+
+LAWS = {
+    (2, 16, 16, 1): 127,
+    (2, 32, 32, 32, 1): 1180,
+    (3, 16, 16, 16, 1): 1373,
+    (4, 12, 12, 1): 1226,
+    (5, 10, 10, 1): 1935,
+}
+
+
+def gaussian(d: int, *widths: int, seed: int = 0, bias: float = 1.0) -> lr.Network:
+    rng = np.random.default_rng(seed)
+    sizes = [d, *widths, 1]
+    weights = [rng.normal(size=(n, k)) for k, n in zip(sizes[:-1], sizes[1:], strict=True)]
+    return lr.Network.from_arrays(weights, [rng.normal(size=n) * bias for n in sizes[1:]])
+
+
+@pytest.mark.parametrize("sizes", LAWS)
+def test_seeded_nets(sizes: tuple[int, ...]) -> None:
+    network, domain = to_network(torch_net(*sizes)), cube(sizes[0])
+    assert lr.count_regions(network, domain, method="lp") == LAWS[sizes]
+    assert not differences(network, domain)
+
+
+def test_ten_dimensions() -> None:
+    network = to_network(torch_net(10, 16, 1))
+    counted = lr.count_regions(network, cube(10), full_output=True)
+    assert counted.count == 37_032
+    assert counted.certificate.exact_signs <= 10
+    assert lr.count_regions(network, cube(10), n_jobs=2) == 37_032
+
+
+def test_far_corners_of_an_arrangement() -> None:
+    assert not differences(to_network(torch_net(3, 20, 1)), cube(3, 1000.0))
+    assert lr.count_regions(to_network(torch_net(3, 20, 1)), cube(3, 1000.0), method="lp") == 1350
+
+
+@pytest.mark.parametrize(("case", "count"), degenerate_cases(), ids=lambda v: getattr(v, "description", ""))
+def test_degenerate_nets(case: object, count: int) -> None:
+    domain = to_domain(case.domain)  # type: ignore[attr-defined]
+    if domain.dim == 1:
+        pytest.skip("on a line")
+    network = to_network(case.layers)  # type: ignore[attr-defined]
+    assert lr.count_regions(network, domain, method="lp") == count
+    assert not differences(network, domain)
+
+
+@pytest.mark.parametrize("kind", ["random", "zero-bias", "solid", "space"])
+def test_random_nets_as_by_corners(kind: str) -> None:
+    assert not report(kind, range(12))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["random", "zero-bias", "solid", "space"])
+def test_many_random_nets_as_by_corners(kind: str) -> None:
+    assert not report(kind, range(100, 180))
+
+
+@pytest.mark.parametrize(("d", "n"), [(7, 10), (8, 11), (9, 11), (10, 12)])
+def test_zaslavsky(d: int, n: int) -> None:
+    """Generic hyperplanes in all of R^d: cells, bounded cells, and facets (Zaslavsky 1975, Buck 1943)."""
+    r = lr.enumerate_regions(gaussian(d, n, seed=d), lr.Space(d))
+    r.check()
+    assert len(r) == sum(comb(n, i) for i in range(d + 1))
+    assert r.bounded.sum() == comb(n - 1, d)
+    assert len(r.facets.neuron) == n * sum(comb(n - 1, i) for i in range(d))
+    assert r.certificate.exact_signs == 0
+
+
+def test_central_arrangements() -> None:
+    for d, n in ((3, 6), (7, 9)):
+        network = gaussian(d, n, seed=n, bias=0.0)
+        expected = 2 * sum(comb(n - 1, i) for i in range(d))
+        assert lr.count_regions(network, lr.Space(d), method="lp") == expected
+        assert lr.count_regions(network, cube(d), method="lp") == expected
+
+
+def test_deep_nets_in_seven_dimensions() -> None:
+    r = lr.enumerate_regions(to_network(torch_net(7, 8, 6, 1)), cube(7))
+    r.check()
+    assert len(r) == 1518
+    assert r.certificate.certified
+    small = lr.enumerate_regions(to_network(torch_net(7, 4, 3, 1)), cube(7))
+    solid = small.with_corners()
+    assert patterns_of(solid) == patterns_of(small)
+    assert solid.volumes.sum() == pytest.approx(2.0**7, rel=1e-12)
+    assert len(solid.facets.cells) == len(small.facets.cells)
+    assert small.count("R6") == solid.count("R6")
+    assert sum((-1) ** k * n for k, n in enumerate(solid.f_vector)) == 1
+
+
+def test_corners_are_those_of_the_other_engine() -> None:
+    network, domain = to_network(he_net(3, 4, 3)), cube(3)
+    by_corners = lr.enumerate_regions(network, domain)
+    solid = lr.enumerate_regions(network, domain, method="lp").with_corners()
+    number = {pattern: i for i, pattern in enumerate(patterns_of(by_corners))}
+    order = [number[pattern] for pattern in patterns_of(solid)]
+    assert solid.f_vector == by_corners.f_vector
+    assert solid.exact_volumes() == [by_corners.exact_volumes()[i] for i in order]
+    assert solid.with_corners() is solid
+
+
+def test_points_are_inside_and_found() -> None:
+    r = lr.enumerate_regions(to_network(torch_net(7, 8, 6, 1)), cube(7))
+    assert (r.find(r.interior_points) == np.arange(len(r))).all()
+    cell = r.halfspaces
+    for i in range(0, len(r), 97):
+        rows = cell.settler.constraints(cell.labels(i), cell.words(i))
+        assert all(slack(row, [Fraction(v) for v in r.interior_points[i].tolist()]) > 0 for row in rows)
+    assert r.find([[2.0] * 7]).tolist() == [-1]
+    assert r.find([[1.0] + [0.25] * 6])[0] >= 0  # on the domain's boundary
+
+
+def test_largest_balls() -> None:
+    """A ball of the radius lies in the cell, by exact slacks; and the radius is that of the other engine's cells."""
+    network, domain = to_network(he_net(3, 7, 4)), lr.Box([-1, 0, 2], [1, 8, 3])
+    r, other = (lr.enumerate_regions(network, domain, method=method) for method in ("lp", "vertices"))
+    number = {pattern: i for i, pattern in enumerate(patterns_of(other))}
+    order = [number[pattern] for pattern in patterns_of(r)]
+    np.testing.assert_allclose(r.largest_balls.radii, other.largest_balls.radii[order], rtol=1e-9)
+    balls = r.largest_balls
+    for i in range(len(r)):
+        rows = r.halfspaces.settler.constraints(r.halfspaces.labels(i), r.halfspaces.words(i))
+        center = [Fraction(v) for v in balls.centers[i].tolist()]
+        for row in rows:
+            square = sum(a * a for a in row[:-1])
+            assert slack(row, center) ** 2 >= Fraction(float(balls.radii[i])) ** 2 * square
+    assert (balls.upper - balls.radii <= 1e-9 * balls.upper).all()
+
+
+def test_slabs_thinner_than_floats() -> None:
+    """No float lies between the hyperplanes x = 1 and x = 1 + 2^-80, where a cell is."""
+    weights = [[[1, 0, 0], [2.0**-40, 0, 0], [0, 1, 0]], [[1, 1, 1]]]
+    biases = [[-1, -(2.0**-40) * (1 + 2.0**-52), 0], [0]]
+    shifted = [[-1.0, -(2.0**-40) - 2.0**-120, 0.0], [0.0]]
+    for b in (biases, shifted):
+        network, domain = lr.Network.from_arrays(weights, b), lr.Box([0, -1, -1], [2, 1, 1])
+        assert not differences(network, domain, check=False)
+
+
+def test_order_and_bytes_are_independent_of_workers() -> None:
+    network, domain = to_network(torch_net(8, 12, 6, 1)), cube(8)
+    one = lr.enumerate_regions(network, domain)
+    with ProcessPoolExecutor(2) as pool:
+        others = [lr.enumerate_regions(network, domain, n_jobs=2), lr.enumerate_regions(network, domain, executor=pool)]
+    for other in others:
+        assert patterns_of(one) == patterns_of(other)
+        assert one.interior_points.tobytes() == other.interior_points.tobytes()
+        assert (one.facets.cells == other.facets.cells).all()
+        assert one.certificate == other.certificate
+
+
+def test_results_are_stored(tmp_path: Path) -> None:
+    r = lr.enumerate_regions(to_network(torch_net(7, 6, 4, 1)), cube(7))
+    r.save(tmp_path / "seven.npz")
+    again = lr.load_regions(tmp_path / "seven.npz")
+    again.check()
+    assert patterns_of(again) == patterns_of(r)
+    assert (again.facets.cells == r.facets.cells).all()
+    assert (again.largest_balls.radii == r.largest_balls.radii).all()
+
+
+def test_slices_and_polytopes() -> None:
+    rng = np.random.default_rng(3)
+    network = to_network(he_net(9, 8, 5))
+    basis = rng.normal(size=(9, 4))
+    assert not differences(network, lr.Slice(rng.normal(size=9), basis, lr.Box([-1] * 4, [1, 2, 1, 1])))
+    assert not differences(network, lr.Slice(rng.normal(size=9), basis[:, :3], lr.Space(3)))
+    simplex = lr.Polytope(np.vstack([-np.eye(4), np.ones((1, 4))]), [0, 0, 0, 0, 3])
+    assert not differences(to_network(he_net(4, 7, 5)), simplex)
+    assert not differences(to_network(he_net(2, 9, 7)), lr.Polytope([[1, 1], [-1, 0], [0, -1]], [1, 0, 0]))
+
+
+def test_units_with_several_breakpoints() -> None:
+    for activation in ("hardtanh", "leaky_relu", "hardsigmoid", "relu6"):
+        rng = np.random.default_rng(1)
+        weights = [rng.normal(size=(5, 3)) * 2, rng.normal(size=(4, 5)) * 2, rng.normal(size=(1, 4))]
+        network = lr.Network.from_arrays(weights, [rng.normal(size=n) for n in (5, 4, 1)], activation)
+        assert not differences(network, cube(3))
+
+
+def test_thin_boxes() -> None:
+    low = np.array([1.0, -1.0, 0.0])
+    thin = lr.Box(low, [nextafter(1.0, inf), 1.0, 1e-300])
+    assert not differences(to_network(he_net(3, 6, 4)), thin, check=False)
+
+
+def test_budget_and_what_is_refused() -> None:
+    network = to_network(he_net(7, 30, 10))
+    with pytest.raises(lr.BudgetExceeded) as caught:
+        lr.count_regions(network, cube(7), max_regions=500)
+    assert max(caught.value.per_layer) > 500
+    with pytest.raises(lr.InvalidInput, match='method must be "auto", "vertices" or "lp"'):
+        lr.count_regions(network, cube(7), method="LP")  # type: ignore[call-overload]
+    with pytest.raises(lr.InvalidInput, match="two dimensions or more"):
+        lr.count_regions(to_network(he_net(1, 3)), lr.Box([0], [1]), method="lp")
+    r = lr.enumerate_regions(to_network(torch_net(7, 4, 1)), cube(7))
+    for name in ("volumes", "f_vector", "vertex_coordinates", "centroids"):
+        with pytest.raises(lr.InvalidInput, match="with_corners"):
+            getattr(r, name)
+    with pytest.raises(lr.InvalidInput, match="from 3 to 10 dimensions"):
+        lr.enumerate_regions(to_network(torch_net(7, 4, 1)), lr.Space(7)).with_corners()
+    assert "constraints" in r.summary()
+    assert "7-D" in repr(r)
+
+
+def test_dead_layers_and_identities() -> None:
+    weights = [np.zeros((3, 7)), np.ones((2, 3)), np.ones((1, 2))]
+    assert lr.count_regions(to_network(relu_net(weights, [[-1.0] * 3, [0.0] * 2, [0.0]])), cube(7)) == 1
+    assert lr.count_regions(lr.Network.from_arrays([np.eye(7)], [np.zeros(7)]), cube(7)) == 1
+    r = lr.enumerate_regions(lr.Network.from_arrays([np.eye(7)], [np.zeros(7)]), lr.Space(7))
+    assert (len(r), r.bounded.tolist(), r.largest_balls.upper.tolist()) == (1, [False], [inf])

@@ -1,0 +1,129 @@
+"""Cells around a point: those of the whole enumeration where there is one, and a network of many inputs."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import linear_regions as lr
+from convert import to_network
+from known_nets import he_net, relu_net, torch_net
+from linear_regions.data import load_demo
+from linear_regions.rational_lp import slack
+from solids import cube
+
+
+def links_of(patterns: list[tuple[int, ...]], pairs: np.ndarray) -> set[frozenset[tuple[int, ...]]]:
+    return {frozenset((patterns[i], patterns[j])) for i, j in pairs.tolist()}
+
+
+def pairs_of(near: lr.Neighborhood) -> np.ndarray:
+    links = near.adjacency.tocoo()
+    return np.column_stack(links.coords)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("bias", [0.0, 0.3])
+def test_all_cells_of_the_plane(seed: int, bias: float) -> None:
+    """Breadth first without end finds every cell of R^2, each with its facets and neighbours."""
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=shape) for shape in ((6, 2), (5, 6), (1, 5))]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=n) * bias for n in (6, 5, 1)])
+    whole = lr.enumerate_regions(network, lr.Space(2))
+    near = lr.explore(network, [0.3, -0.2])
+    assert near.complete
+    patterns = [tuple(p) for p in whole.patterns.tolist()]
+    found = [tuple(p) for p in near.patterns.tolist()]
+    assert set(found) == set(patterns) and len(found) == len(patterns)
+    assert links_of(found, pairs_of(near)) == links_of(patterns, whole.facets.cells)
+    assert near.patterns[0].tolist() == whole.patterns[whole.find([[0.3, -0.2]])[0]].tolist()
+
+
+def test_degenerate_cells() -> None:
+    """Copies of neurons switch together, and so do those that are zero on one side."""
+    weight = [[1, 0], [2, 0], [-1, 0], [0, 1]]
+    layers = relu_net([weight, [[1, 0, -1, 0], [1, 1, 1, -1]], [[1, 1]]], [[0, 0, 0, 0], [0, 0], [0]])
+    network = to_network(layers)
+    whole = lr.enumerate_regions(network, lr.Space(2))
+    near = lr.explore(network, [0.0, 0.0])  # on the boundary of all cells
+    patterns, found = ([tuple(p) for p in r.patterns.tolist()] for r in (whole, near))
+    assert sorted(patterns) == sorted(found)
+    assert links_of(found, pairs_of(near)) == links_of(patterns, whole.facets.cells)
+
+
+def test_a_box_and_a_slice() -> None:
+    network = to_network(he_net(3, 6, 4))
+    for domain in (cube(3), lr.Slice([0.1, 0.2, 0.3], np.eye(3)[:, :2], lr.Box([-1, -1], [1, 1]))):
+        whole = lr.enumerate_regions(network, domain)
+        near = lr.explore(network, np.full(domain.dim, 0.1), domain=domain)
+        patterns, found = ([tuple(p) for p in r.patterns.tolist()] for r in (whole, near))
+        assert sorted(patterns) == sorted(found)
+        number = {pattern: i for i, pattern in enumerate(patterns)}
+        radii = whole.largest_balls.radii[[number[pattern] for pattern in found]]
+        np.testing.assert_allclose(near.inradii[:, 0], radii, rtol=1e-9)
+
+
+def test_radius() -> None:
+    """The cells that come closer than the radius, by the distances of all cells' corners and facets."""
+    network, point = to_network(he_net(2, 8, 6)), np.array([0.05, 0.1])
+    whole = lr.enumerate_regions(network, lr.Box([-2, -2], [2, 2]))
+    near = lr.explore(network, point, radius=0.4)
+    assert near.complete
+    angle = np.linspace(0, 2 * np.pi, 4001)
+    disc = np.concatenate(
+        [point + r * np.column_stack([np.cos(angle), np.sin(angle)]) for r in np.linspace(0, 0.3999, 60)]
+    )
+    seen = {tuple(p) for p in whole.patterns[np.unique(whole.find(disc))].tolist()}
+    found = {tuple(p) for p in near.patterns.tolist()}
+    assert seen <= found
+    assert len(found) <= len(seen) + 2  # a sliver may lie between the points of the disc
+    assert len(found) < len(whole)
+
+
+def test_fewer_neurons_than_inputs() -> None:
+    """Cells in the coordinates of the first layer are those of a slice through all of its directions."""
+    rng = np.random.default_rng(2)
+    weights = [rng.normal(size=shape) for shape in ((4, 30), (6, 4), (2, 6))]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=n) for n in (4, 6, 2)])
+    point = rng.normal(size=30)
+    near = lr.explore(network, point)
+    whole = lr.enumerate_regions(network, lr.Slice(point, weights[0].T, lr.Space(4)))
+    patterns, found = ([tuple(p) for p in r.patterns.tolist()] for r in (whole, near))
+    assert near.complete
+    assert sorted(patterns) == sorted(found)
+    assert links_of(found, pairs_of(near)) == links_of(patterns, whole.facets.cells)
+    z = network.preactivations(near.interior_points)
+    assert (np.concatenate([(own > 0).astype(int) for own in z], axis=1) == near.patterns).all()
+
+
+def test_an_image() -> None:
+    """The cell of an image in a network 784-64-64-64-10: its facets are irredundant, and the others redundant."""
+    case = load_demo(epoch=20)
+    network = lr.Network.from_arrays(case.weights, case.biases)
+    near = lr.explore(network, case.images_012[0], max_cells=4)
+    assert (len(near), near.complete, near.exact_answers) == (4, False, 0)
+    assert near.depth.tolist() == [0, 1, 1, 1]
+    z = network.preactivations(case.images_012[:1])
+    assert (np.concatenate([own[0] > 0 for own in z]) == near.patterns[0]).all()
+    cell = near._cells[0]
+    rows = near._around.settler.constraints(cell.label.tolist(), cell.words)
+    for i in np.flatnonzero(cell.is_facet)[::20].tolist():
+        beyond = [Fraction(v) for v in cell.beyond[i].tolist()]
+        assert [slack(row, beyond) > 0 for row in rows] == [k != i for k in range(len(rows))]
+
+
+def test_what_is_refused() -> None:
+    network = to_network(torch_net(3, 4, 1))
+    with pytest.raises(lr.InvalidInput, match=r"point must have shape \(3,\)"):
+        lr.explore(network, [0.0, 0.0])
+    with pytest.raises(lr.InvalidInput, match="point must lie inside the domain"):
+        lr.explore(network, [2.0, 0.0, 0.0], domain=cube(3))
+    with pytest.raises(lr.InvalidInput, match="max_cells must be at least 1"):
+        lr.explore(network, [0.0, 0.0, 0.0], max_cells=0)
+    with pytest.raises(lr.InvalidInput, match="radius must be a positive number"):
+        lr.explore(network, [0.0, 0.0, 0.0], radius=-1)
+    with pytest.raises(lr.InvalidInput, match="domain must be a domain in 3 dimensions"):
+        lr.explore(network, [0.0, 0.0], domain=lr.Box([-1, -1], [1, 1]))
+    assert "there are more" in repr(lr.explore(network, [0.0, 0.0, 0.0], max_cells=1))
