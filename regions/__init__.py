@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .errors import LinearRegionsError as LinearRegionsError
     from .errors import MissingExtra as MissingExtra
     from .errors import UnsupportedModule as UnsupportedModule
+    from .nearest import Nearest as Nearest
+    from .nearest import nearest_boundary as nearest_boundary
     from .neighborhood import Neighborhood as Neighborhood
     from .neighborhood import explore as explore
     from .network import Network as Network
@@ -54,6 +56,7 @@ _MODULE_OF = {
     "Line": "domain",
     "LinearRegionsError": "errors",
     "MissingExtra": "errors",
+    "Nearest": "nearest",
     "Neighborhood": "neighborhood",
     "Network": "network",
     "Polyline": "domain",
@@ -70,6 +73,7 @@ _MODULE_OF = {
     "explore": "neighborhood",
     "load_network": "network",
     "load_regions": "store",
+    "nearest_boundary": "nearest",
     "sum_regions": "enumerate",
 }
 

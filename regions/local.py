@@ -27,7 +27,7 @@ from .domain.chart import AffineChart, HalfspaceChart, exact, generic, identity_
 from .network import Affine, Network
 from .program import Program, compile_network
 from .rational_lp import Point, interior, least, slack
-from .rows import Frame, Rows, is_multiple, signs_behind
+from .rows import Frame, Lines, Rows, is_multiple, signs_behind
 from .settle import Settler
 
 Flags = NDArray[np.bool_]
@@ -37,6 +37,7 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 _PRIME = 2**61 - 1
+_NEAR = 1e-9  # within which a point that floats found satisfies inequalities
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class Surroundings:
             self.metric = np.asarray(np.linalg.qr(gradient.T, mode="r")).T  # |a gradient| = |a metric|
         else:
             self.metric = np.eye(chart.dim)
-        self.program: Program = compile_network(_without_first(network) if self.reduced else network)
+        self.network = _without_first(network) if self.reduced else network
+        self.program: Program = compile_network(self.network)
         self.settler = Settler(self.program, chart.charts[0], chart.facets)
         self.frame = Frame(chart, np.zeros(chart.dim, np.int64))  # coordinates are those of the domain, not scaled
         self.rows = Rows(self.program.steps, self.frame)
@@ -282,6 +284,43 @@ class Surroundings:
         lengths = np.maximum(slacks[ahead], 0.0) / -rates[ahead]
         return self._cell(words, at + 0.5 * min(lengths.min(initial=np.inf), 1.0) * way, rows, error)
 
+    def outputs(self, words: list[Words]) -> tuple[Floats, Floats]:
+        """The rows (n_out, d + 1) of the network's outputs on the cell with these signs, and their errors."""
+        lines = self.rows.first()
+        for number in range(1, len(words)):
+            lines = self.rows.next(number - 1, lines, words[number - 1][None])
+        if words:
+            lines = self.rows.activated(len(words) - 1, lines, words[-1][None])
+            # units hold powers of two that the next map takes back
+            scale = np.ldexp(1.0, self.program.steps[-1].exponent)[None, :, None]
+            lines = Lines(lines.rows * scale, lines.error * scale)
+        last = self.network.layers[-1]
+        if last.activation is None and words:
+            weight, bias = last.affine.weight, last.affine.bias
+            gamma = 2 * (weight.shape[1] + 4) * UNIT
+            size = np.stack(
+                [np.abs(lines.rows[..., :-1]).max(axis=-1, initial=0.0), np.abs(lines.rows[..., -1])], axis=-1
+            )
+            rows = weight @ lines.rows[0]
+            rows[:, -1] += bias
+            error = np.abs(weight) @ (lines.error[0] + gamma * size[0])
+            error[:, 1] += gamma * np.abs(bias)
+            return rows, np.where(error > 0, error * SLACK, 0.0)
+        return lines.rows[0], lines.error[0]
+
+    def same_map(self, words: list[Words], others: list[Words]) -> bool:
+        """Whether the network is the same affine map on two cells; exact."""
+        (rows, error), (other, other_error) = self.outputs(words), self.outputs(others)
+        both = error + other_error
+        bound = np.column_stack([np.repeat(both[:, :1], self.dim, axis=1), both[:, 1]]) * SLACK
+        if (np.abs(rows - other) * (1 - 4 * UNIT) > bound).any():
+            return False
+        self.exact_answers += 1
+        last = self.network.layers[-1]
+        affine = last.affine if last.activation is None else None
+        (first, scale), (second, other_scale) = (self.settler.exact.output(affine, w) for w in (words, others))
+        return bool(first * other_scale == second * scale)
+
     # Lengths
 
     def gradients(self, rows: Floats, error: Floats) -> tuple[Floats, Floats]:
@@ -320,6 +359,8 @@ class Surroundings:
     def reach(self, rows: Floats, error: Floats) -> tuple[float, Floats]:
         """A proven lower bound of the distance to where no row is negative, and the way to the nearest point there.
 
+        The way is infinite where floats find no such point.
+
         Least distance programming (Lawson & Hanson, Solving Least Squares Problems, chapter 23): multipliers y >= 0
         make one inequality of all, whose hyperplane is no farther away than the set. Infinite if that is empty.
         """
@@ -331,10 +372,20 @@ class Surroundings:
         y, _ = nnls(np.vstack([g.T, -height / unit]), np.append(np.zeros(g.shape[1]), 1.0), maxiter=30 * len(g))
         r = np.append(y @ g, -(y @ height) / unit - 1.0)
         step = -r[:-1] / r[-1] * unit if r[-1] else np.full(self.dim, np.inf)
+        with np.errstate(all="ignore"):
+            size = np.abs(height) + np.linalg.norm(g, axis=1) * np.linalg.norm(step)
+            if not (height + g @ step >= -_NEAR * size).all():  # no point of the set
+                step = np.full(self.dim, np.inf)
         m = len(y)
         below = -(y @ height) - (y @ (bound + 4 * m * UNIT * np.abs(height))) * SLACK
         length = np.linalg.norm(y @ g) * (1 + 1e-12) + y @ (long + 4 * m * UNIT * np.linalg.norm(g, axis=1)) * SLACK
         return (max(0.0, float(below / length) * (1 - 1e-15)) if length > 0 else 0.0), step
+
+    def along(self, step: Floats) -> Floats:
+        """The point of the domain a step from the given one, with the step in orthonormal coordinates."""
+        if not self.reduced:
+            return np.asarray(self.t + step)
+        return np.asarray(self.inputs((self.point + self.metric @ step)[None])[0])
 
     def inradius(self, cell: Cell) -> tuple[float, float]:
         """Proven bounds of the radius of a largest ball in a cell."""

@@ -138,18 +138,22 @@ class Rows:
 
     def next(self, number: int, before: Lines, words: Words) -> Lines:
         """Those of step `number` + 1 on cells whose signs in step `number` are given, with the rows of that step."""
+        return self._through(number + 1, self.activated(number, before, words))
+
+    def activated(self, number: int, before: Lines, words: Words) -> Lines:
+        """The values of a step's units on cells whose signs are given."""
         step = self.steps[number]
         a = step.activation
         if step.is_relu:
             on = unpacked(words, a.n_hyperplanes)[..., None]
-            return self._through(number + 1, Lines(before.rows * on, before.error * on))
+            return Lines(before.rows * on, before.error * on)
         piece = a.piece_offset[:-1] + cell_pieces(a, words)
         slope = a.slope[piece][..., None]
         rows = before.rows * slope
         rows[..., -1] += step.intercept[piece]
         error = np.abs(slope) * (before.error + 4 * bounds.UNIT * _sizes(before.rows))
         error[..., 1] += 4 * bounds.UNIT * np.abs(step.intercept[piece])
-        return self._through(number + 1, Lines(rows, error * bounds.SLACK))
+        return Lines(rows, error * bounds.SLACK)
 
     def _through(self, number: int, lines: Lines) -> Lines:
         """After an affine map: |W| times the errors, and gamma |(W, b)| |(h, 1)| for rounding."""

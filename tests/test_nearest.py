@@ -1,0 +1,131 @@
+"""Distances to the nearest boundary: against all cells of an enumeration, and in a network of many inputs."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import linear_regions as lr
+from linear_regions.data import load_demo
+
+BOX = lr.Box([-2, -2], [2, 2])
+
+
+def network_of(seed: int, outputs: int = 3, bias: float = 0.5) -> lr.Network:
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=shape) for shape in ((7, 2), (5, 7), (outputs, 5))]
+    return lr.Network.from_arrays(weights, [rng.normal(size=n) * bias for n in (7, 5, outputs)])
+
+
+def to_segment(point: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    way = b - a
+    share = np.clip((point - a) @ way / max(way @ way, 1e-300), 0, 1)
+    return float(np.linalg.norm(a + share * way - point))
+
+
+def to_facets(r: lr.Regions, point: np.ndarray, *, bends: bool) -> float:
+    """To the nearest edge between cells; with `bends` only those across which the map changes."""
+    f, best = r.facets, math.inf
+    for k, (i, j) in enumerate(f.cells.tolist()):
+        if not bends or r.exact_map(i) != r.exact_map(j):
+            a, b = r.vertex_coordinates[f.vertices[f.vertex_offsets[k] : f.vertex_offsets[k + 1]]]
+            best = min(best, to_segment(point, a, b))
+    return best
+
+
+def to_decision(r: lr.Regions, point: np.ndarray) -> float:
+    """To where another output is as large as the one that is largest at the point, polygon by polygon."""
+    own = int(np.argmax(r.network(point[None])[0]))
+    best = math.inf
+    for i in range(len(r)):
+        polygon = r.vertices(i)
+        A, b = r.affine_maps.A[i], r.affine_maps.b[i]
+        for k in range(len(b)):
+            ahead = (polygon @ (A[k] - A[own])) + b[k] - b[own]
+            ends = [
+                p + (q - p) * (u / (u - v))
+                for (p, u), (q, v) in pairwise([*zip(polygon, ahead, strict=True), (polygon[0], ahead[0])])
+                if k != own and u * v < 0
+            ]
+            if len(ends) == 2:
+                best = min(best, to_segment(point, *ends))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_distances_in_the_plane(seed: int) -> None:
+    network, rng = network_of(seed), np.random.default_rng([seed, 1])
+    r = lr.enumerate_regions(network, BOX)
+    for point in rng.uniform(-1, 1, (4, 2)):
+        for to, expected in (
+            ("activation", to_facets(r, point, bends=False)),
+            ("linear", to_facets(r, point, bends=True)),
+            ("decision", to_decision(r, point)),
+        ):
+            found = lr.nearest_boundary(network, point, to=to, domain=BOX)  # type: ignore[arg-type]
+            if expected == math.inf:
+                assert found.distance == math.inf
+                continue
+            assert found.distance == pytest.approx(expected, rel=1e-9, abs=1e-12)
+            assert found.lower <= expected * (1 + 1e-12)
+            assert found.lower == pytest.approx(expected, rel=1e-9, abs=1e-12)
+            assert np.linalg.norm(found.point - point) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_facets_that_the_output_does_not_see() -> None:
+    """Neurons whose outgoing weights vanish, or whose successors are off, do not bend the map."""
+    weights = [[[1, 0], [0, 1]], [[1, 0]], [[1]]]
+    network = lr.Network.from_arrays(weights, [[0, 0], [1], [0]])  # the second neuron is not used
+    point = [1.0, 0.25]
+    assert lr.nearest_boundary(network, point, to="activation").distance == pytest.approx(0.25, rel=1e-12)
+    found = lr.nearest_boundary(network, point)
+    assert (found.distance, found.neuron) == (pytest.approx(1.0, rel=1e-12), 0)
+    dead = lr.Network.from_arrays(weights, [[0, 0], [-(10.0**6)], [0]])
+    assert lr.nearest_boundary(dead, point, domain=BOX).distance == math.inf
+
+
+def test_many_inputs() -> None:
+    """On the way to the nearest other decision nothing else is decided, and just beyond it is."""
+    rng = np.random.default_rng(4)
+    weights = [rng.normal(size=shape) for shape in ((6, 40), (5, 6), (3, 5))]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=n) for n in (6, 5, 3)])
+    for x in rng.normal(size=(5, 40)) / 4:
+        found = lr.nearest_boundary(network, x, to="decision")
+        own, way = int(np.argmax(network(x[None])[0])), found.point - x
+        steps = x + np.linspace(0, 0.999, 50)[:, None] * way
+        assert (np.argmax(network(steps), axis=1) == own).all()
+        assert int(np.argmax(network((x + 1.001 * way)[None])[0])) == found.label
+        assert found.distance == pytest.approx(float(np.linalg.norm(way)), rel=1e-9)
+        assert found.lower == pytest.approx(found.distance, rel=1e-9)
+        directions = rng.normal(size=(2000, 40))
+        sphere = x + 0.999 * found.lower * directions / np.linalg.norm(directions, axis=1)[:, None]
+        assert (np.argmax(network(sphere), axis=1) == own).all()
+
+
+def test_an_image() -> None:
+    """The nearest bend is the facet of least |z| / |gradient|, as all neurons near an image are seen by some output."""
+    case = load_demo(epoch=20)
+    network = lr.Network.from_arrays(case.weights, case.biases)
+    x = case.images_012[0]
+    found = lr.nearest_boundary(network, x)
+    closed = lr.nearest_boundary(network, x, to="activation")
+    assert found.distance == closed.distance
+    z = network.preactivations((x + (1 + 1e-6) * (found.point - x))[None])
+    before, after = (np.concatenate([own[0] > 0 for own in rows]) for rows in (network.preactivations(x[None]), z))
+    assert np.flatnonzero(before != after).tolist() == [found.neuron]
+
+
+def test_what_is_refused() -> None:
+    network = network_of(0)
+    with pytest.raises(lr.InvalidInput, match='to must be "activation", "linear" or "decision"'):
+        lr.nearest_boundary(network, [0.0, 0.0], to="bend")  # type: ignore[arg-type]
+    with pytest.raises(lr.InvalidInput, match="at least two outputs"):
+        lr.nearest_boundary(network_of(0, outputs=1), [0.0, 0.0], to="decision")
+    with pytest.raises(lr.InvalidInput, match="max_cells must be at least 1"):
+        lr.nearest_boundary(network, [0.0, 0.0], max_cells=0)
+    far = lr.Network.from_arrays([np.eye(2), [[1.0, 1.0], [0.0, 0.0]]], [[0.0, 0.0], [0.0, 1e9]])
+    with pytest.raises(lr.BudgetExceeded, match="max_cells must be larger"):
+        lr.nearest_boundary(far, [0.5, 0.5], to="decision", max_cells=1)
