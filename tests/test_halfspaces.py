@@ -118,6 +118,25 @@ def test_corners_are_those_of_the_other_engine() -> None:
     assert solid.with_corners() is solid
 
 
+def test_estimated_volumes() -> None:
+    """Within five standard errors of the exact ones, for nearly all cells; on a polytope too."""
+    network = to_network(he_net(3, 6, 5))
+    for domain in (cube(3), lr.Polytope([*(-np.eye(3)), [1, 1, 1]], [0, 0, 0, 2])):
+        exact = lr.enumerate_regions(network, domain)
+        found = exact.estimated_volumes(40_000, seed=1)
+        z = (found.volume - exact.volumes) / found.standard_error
+        assert np.abs(z).max() < 5
+        assert found.volume.sum() == pytest.approx(exact.domain_volume, rel=0.05)
+    r = lr.enumerate_regions(to_network(torch_net(7, 4, 3, 1)), cube(7))
+    found = r.estimated_volumes(20_000)
+    assert np.abs((found.volume - r.with_corners().volumes) / found.standard_error).max() < 5
+    assert (found.volume == r.estimated_volumes(20_000).volume).all()
+    with pytest.raises(lr.InvalidInput, match="for volumes to be finite"):
+        lr.enumerate_regions(network, lr.Space(3), method="lp").estimated_volumes(10)
+    with pytest.raises(lr.InvalidInput, match="n_points must be at least 1"):
+        r.estimated_volumes(0)
+
+
 def test_points_are_inside_and_found() -> None:
     r = lr.enumerate_regions(to_network(torch_net(7, 8, 6, 1)), cube(7))
     assert (r.find(r.interior_points) == np.arange(len(r))).all()

@@ -1,0 +1,55 @@
+"""Volumes from random points, where corners are too many."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linear_regions.domain import Box, Polytope, Slice
+from linear_regions.errors import invalid
+from linear_regions.network.cast import read_only
+
+if TYPE_CHECKING:
+    from linear_regions.complex import Regions
+
+Floats = NDArray[np.float64]
+
+_CHUNK = 1 << 14
+
+
+class VolumeEstimates(NamedTuple):
+    """Volumes of cells estimated from uniform random points; nothing about them is proven.
+
+    Attributes
+    ----------
+    volume : (N,) ndarray of float64
+    standard_error : (N,) ndarray of float64
+        Binomial, with one more point counted inside and one outside, so that it is never zero.
+    n_points : int
+    """
+
+    volume: Floats
+    standard_error: Floats
+    n_points: int
+
+
+def estimated_volumes(regions: Regions, n_points: int, seed: int) -> VolumeEstimates:
+    """See `Regions.estimated_volumes`."""
+    if not (isinstance(n_points, Integral) and n_points >= 1):
+        raise invalid("n_points", "be at least 1, a whole number", n_points)
+    domain = regions.domain.domain if isinstance(regions.domain, Slice) else regions.domain
+    if not isinstance(domain, Box | Polytope):
+        raise invalid("domain", "be a Box or a Polytope, or a Slice with one, for volumes to be finite", domain)
+    low, high = (domain.lower, domain.upper) if isinstance(domain, Box) else (-domain.reach, domain.reach)
+    random, hits = np.random.default_rng(seed), np.zeros(len(regions), np.int64)
+    for first in range(0, n_points, _CHUNK):
+        points = random.uniform(low, high, (min(_CHUNK, n_points - first), regions.dim))
+        cells = regions.find(points)
+        hits += np.bincount(cells[cells >= 0], minlength=len(regions))
+    size = float(np.prod(high - low))
+    share = (hits + 1) / (n_points + 2)
+    error = size * np.sqrt(share * (1 - share) / n_points)
+    return VolumeEstimates(read_only(size * hits / n_points), read_only(error), int(n_points))
