@@ -126,13 +126,14 @@ def _scale_row(rows: Floats, error: Floats, i: int, d: int) -> None:
         factor *= 0.5
     while largest * factor < 0.5 and factor < 2.0**1000:
         factor *= 2.0
+    has_constant = rows[i, d] != 0.0
     for c in range(d + 1):
         rows[i, c] *= factor
     error[i, LINEAR] *= factor
     error[i, CONSTANT] *= factor
     if factor < 1.0:  # which is exact but for numbers that vanish
         error[i, LINEAR] += _VANISHING
-        error[i, CONSTANT] += _VANISHING if rows[i, d] != 0.0 else 0.0
+        error[i, CONSTANT] += _VANISHING if has_constant else 0.0
 
 
 @scalar

@@ -171,31 +171,39 @@ def _by_solution(
     total = goal_error[g, LINEAR]
     for j in range(d):
         total += abs(table[GOAL, j]) * error[nonbasic[j], LINEAR]
+    off = False
     for c in range(d):
         r = sign * goal[g, c]
         weight = abs(r)
+        lost = 0.0  # what products may lose that vanish
         for j in range(d):
-            term = table[GOAL, j] * rows[nonbasic[j], c]
+            entry = rows[nonbasic[j], c]
+            term = table[GOAL, j] * entry
             r -= term
             weight += abs(term)
-        scratch[0, c] = abs(r) + (d + 2) * UNIT * weight + total
+            if abs(term) < TINY and entry != 0.0 and table[GOAL, j] != 0.0:
+                lost = TINY
+        scratch[0, c] = abs(r) + (d + 2) * UNIT * weight + total + lost
+        off = off or scratch[0, c] > 0.0
     moved, defect = _defect(rows, error, d, table, nonbasic, scratch)
     if not defect < 0.5:
         return -np.inf
     moved = moved / (1.0 - defect) * SLACK
-    if moved > 0.0:
+    if off:
         moved += TINY
     rest = sign * goal[g, d]
     weight = abs(rest)
+    is_zero = rest == 0.0  # of all constants: products may vanish in floats that do not in fact
     loss = goal_error[g, CONSTANT]
     for j in range(d):
         y = table[GOAL, j]
         if not y >= moved:
             return -np.inf
         constant = rows[nonbasic[j], d]
+        is_zero = is_zero and constant == 0.0
         term = y * constant
         rest -= term
         weight += abs(term)
         loss += moved * (abs(constant) + error[nonbasic[j], CONSTANT]) + y * error[nonbasic[j], CONSTANT]
-    low = rest - ((loss + (d + 2) * UNIT * weight) * SLACK + (TINY if weight > 0.0 else 0.0))
+    low = rest - ((loss + (d + 2) * UNIT * weight) * SLACK + (0.0 if is_zero else TINY))
     return low - 2.0 * UNIT * abs(low) if low == low else -np.inf

@@ -164,7 +164,8 @@ class Rows:
             gamma = step.norms[bounds.GAMMA]
             error = np.matmul(self._sizes[number], lines.error + gamma * _sizes(lines.rows))
             error[..., 1] += gamma * np.abs(step.bias)
-            error = np.where(error > 0, error * bounds.SLACK + bounds.TINY, error)
+            some = np.matmul(self._sizes[number] != 0, (lines.error > 0) | (_sizes(lines.rows) > 0))
+            error = np.where(some | (error > 0), error * bounds.SLACK + bounds.TINY, error)  # products may vanish
         return Lines(rows, error)
 
     def hyperplanes(self, number: int, lines: Lines) -> tuple[Floats, Floats]:

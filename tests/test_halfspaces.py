@@ -208,6 +208,19 @@ def test_slices_and_polytopes() -> None:
     assert not differences(to_network(he_net(2, 9, 7)), lr.Polytope([[1, 1], [-1, 0], [0, -1]], [1, 0, 0]))
 
 
+@pytest.mark.parametrize("tiny", [5e-324, 2.0**-1040, 1e-300])
+def test_numbers_at_the_end_of_floats(tiny: float) -> None:
+    """Lines that miss a corner of the box by less than products of floats can tell."""
+    weights = [[0.5, 0.75], [-1.0, -0.75], [-0.5, -1.75], [-0.5, -0.25], [1.75, 0.25]]
+    layers = relu_net(
+        [weights, [[1.0] * 5, [-1.0, 1, -1, 1, 1]], [[1, 1]]], [[tiny, 0, tiny, tiny, -tiny], [0, tiny], [0]]
+    )
+    network = to_network(layers)
+    for domain in (lr.Box([0, 0], [1, 1]), lr.Box([-1, -1], [1, 1]), lr.Space(2)):
+        assert not differences(network, domain, check=False)
+    assert not report("random", [140])
+
+
 def test_units_with_several_breakpoints() -> None:
     for activation in ("hardtanh", "leaky_relu", "hardsigmoid", "relu6"):
         rng = np.random.default_rng(1)
