@@ -81,19 +81,23 @@ class Work(NamedTuple):
     scratch: Floats  # (6, width)
 
 
-def work_for(m: int, d: int, array: Callable[..., NDArray[Any]] = np.empty) -> Work:
-    """Memory for linear programs of d variables and up to m constraints; `array` makes one of a shape and dtype."""
+def _fresh(name: str, shape: tuple[int, ...], dtype: type = np.float64) -> NDArray[Any]:
+    return np.empty(shape, dtype)
+
+
+def work_for(m: int, d: int, array: Callable[..., NDArray[Any]] = _fresh) -> Work:
+    """Memory for linear programs of d variables and up to m constraints; `array` makes one of a name and a shape."""
     width = -(-(d + 1) // 8) * 8
     return Work(
-        rows=array((m, d + 1)),
-        error=array((m, 2)),
-        table=array((m + d + 1, width)),
-        sums=array((m + d + 1,)),
-        basic=array((m + d + 1,), np.int64),
-        nonbasic=array((d,), np.int64),
-        pivot=array((1, width)),
-        far=array((2, d)),
-        scratch=array((6, width)),
+        rows=array("rows", (m, d + 1)),
+        error=array("error", (m, 2)),
+        table=array("table", (m + d + 1, width)),
+        sums=array("sums", (m + d + 1,)),
+        basic=array("basic", (m + d + 1,), np.int64),
+        nonbasic=array("nonbasic", (d,), np.int64),
+        pivot=array("pivot", (1, width)),
+        far=array("far", (2, d)),
+        scratch=array("scratch", (6, width)),
     )
 
 
@@ -146,13 +150,20 @@ def copy_row(rows: Floats, error: Floats, i: int, sign: float, to: Floats, to_er
 
 
 @scalar
+def gather(start: Ints, rows: Floats, error: Floats, p: int, d: int, work: Work) -> int:
+    """Gather rows start[p] <= i < start[p + 1] as constraints; returns their number."""
+    m = 0
+    for i in range(start[p], start[p + 1]):
+        copy_row(rows, error, i, 1.0, work.rows, work.error, m, d)
+        m += 1
+    return m
+
+
+@scalar
 def constraints_of(parents: Parents, cells: Cells, i: int, n_planes: int, d: int, work: Work) -> int:
     """Gather the constraints of a cell; returns their number."""
     p = cells.parent[i]
-    m = 0
-    for r in range(parents.start[p], parents.start[p + 1]):
-        copy_row(parents.rows, parents.error, r, 1.0, work.rows, work.error, m, d)
-        m += 1
+    m = gather(parents.start, parents.rows, parents.error, p, d, work)
     for k in range(n_planes):
         if has_bit(cells.mask, i, k):
             sign = 1.0 if has_bit(cells.sign, i, k) else -1.0
@@ -257,10 +268,7 @@ def choose(parents: Parents, cells: Cells, n_parents: int, n_planes: int, reach:
     d = work.nonbasic.shape[0]
     proven = 0
     for p in range(n_parents):
-        m = 0
-        for r in range(parents.start[p], parents.start[p + 1]):
-            copy_row(parents.rows, parents.error, r, 1.0, work.rows, work.error, m, d)
-            m += 1
+        m = gather(parents.start, parents.rows, parents.error, p, d, work)
         n_rows = begin(work.rows, m, d, cells.point, p, work.table, work.basic, work.nonbasic)
         for k in range(n_planes):
             g = p * n_planes + k
@@ -279,18 +287,9 @@ def choose(parents: Parents, cells: Cells, n_parents: int, n_planes: int, reach:
                 continue
             status, n_rows = descend(d, n_rows, limit, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
             if status == LEAST and never_negative(
-                work.rows,
-                work.error,
-                parents.z,
-                parents.z_error,
-                g,
-                sign,
-                d,
-                reach,
-                work.table,
-                work.nonbasic,
+                work.rows, work.error, parents.z, parents.z_error, g, sign, d, reach, work.table, work.nonbasic,
                 work.scratch,
-            ):
+            ):  # fmt: skip
                 put_bit(cells.sign, p, k, height > 0.0)
                 put_bit(parents.candidate, p, k, False)
                 proven += 1

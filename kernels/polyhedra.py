@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._jit import loop, scalar
 from .bounds import SLACK, UNIT
-from .halfspaces import CUTS, UNPROVEN, Work, copy_row, verdict
+from .halfspaces import CUTS, UNPROVEN, Work, copy_row, gather, verdict
 from .instructions import add
 from .programs import grows
 from .proofs import CONSTANT, LINEAR, inside, least_value, never_negative, value
@@ -27,15 +27,6 @@ UNKNOWN = 2
 _LATER = 3  # as long as a search is left to try
 
 
-@scalar
-def _gather(offset: Ints, rows: Floats, error: Floats, p: int, d: int, work: Work) -> int:
-    m = 0
-    for i in range(offset[p], offset[p + 1]):
-        copy_row(rows, error, i, 1.0, work.rows, work.error, m, d)
-        m += 1
-    return m
-
-
 @loop
 def facets(offset: Ints, rows: Floats, error: Floats, point: Floats, reach: Floats, work: Work, answer: Octets,
            beyond: Floats) -> None:  # fmt: skip
@@ -49,7 +40,7 @@ def facets(offset: Ints, rows: Floats, error: Floats, point: Floats, reach: Floa
     d = point.shape[1]
     for p in range(offset.shape[0] - 1):
         first = offset[p]
-        m = _gather(offset, rows, error, p, d, work)
+        m = gather(offset, rows, error, p, d, work)
         n_rows = begin(work.rows, m, d, point, p, work.table, work.basic, work.nonbasic)
         is_inside = inside(work.rows, work.error, m, point, p, d)
         for k in range(m):
@@ -239,7 +230,7 @@ def ends(offset: Ints, rows: Floats, error: Floats, point: Floats, work: Work, l
     """
     d = point.shape[1]
     for p in range(offset.shape[0] - 1):
-        m = _gather(offset, rows, error, p, d, work)
+        m = gather(offset, rows, error, p, d, work)
         _sum_of_normals(m, d, work, goal, goal_error)
         n_rows = begin(work.rows, m, d, point, p, work.table, work.basic, work.nonbasic)
         set_goal(goal, 0, 1.0, d, work.table)

@@ -31,6 +31,12 @@ def unpacked(words: Words, m: int) -> Flags:
     return np.unpackbits(octets, axis=-1, bitorder="little", count=m).view(np.bool_)
 
 
+def has_bits(words: Words, i: Ints, k: Ints | NDArray[np.int32]) -> Flags:
+    """Flag k of the words of row i, for many at a time."""
+    own = words[i, k >> 6] >> (k & 63).astype(np.uint64)
+    return np.asarray(own & np.uint64(1) != 0)
+
+
 def hashed(words: Words, seed: int) -> Words:
     """64-bit hashes of rows; equal rows have equal hashes."""
     value = np.full(len(words), 0x9E3779B97F4A7C15 + 2 * seed, np.uint64)

@@ -28,7 +28,7 @@ from .exact import Row
 from .geometry import LineComplex, PlaneComplex
 from .measures.patterns import PatternTable
 from .network.cast import read_only
-from .rational_lp import Point, interior, least, slack
+from .rational_lp import Point, inside_or_interior, least
 from .rows import Frame, Rows, frame_of, signs_behind
 from .settle import Settler
 from .solid_complex import SolidComplex
@@ -155,10 +155,7 @@ class HalfspaceComplex:
 
     def exact_point(self, cell: int, rows: Sequence[Row]) -> Point:
         """A point inside a cell, given its exact constraints."""
-        point = self.frame.exact(np.ldexp(self.inside[cell], -self.frame.shift))
-        if point is None or any(slack(row, point) <= 0 for row in rows):
-            return interior(rows, self.dim)[1]
-        return point
+        return inside_or_interior(rows, self.frame.exact(np.ldexp(self.inside[cell], -self.frame.shift)), self.dim)
 
     @cached_property
     def _facets(self) -> tuple[Ints, Index]:

@@ -164,7 +164,7 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
         """Memory for one linear program at a time."""
         count = 0 if block.planes is None else block.planes.count
         m = int(np.diff(block.offset).max(initial=0)) + count
-        return kernels.work_for(m, self.frame.dim)
+        return kernels.work_for(m, self.frame.dim, block.arena.array)
 
     def split(self, block: HalfspaceBlock, number: int, tally: Tally[HalfspaceCells]) -> bool:
         """Cut the cells, hyperplane after hyperplane; whether all of them were tried."""

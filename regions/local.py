@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from linear_regions.kernels import polyhedra
-from linear_regions.kernels.bounds import SLACK, UNIT
+from linear_regions.kernels.bounds import SLACK, TINY, UNIT
 from linear_regions.kernels.halfspaces import work_for
 
 from .bits import packed
 from .domain.chart import AffineChart, HalfspaceChart, exact, generic, identity_chart
+from .exact import cell_pieces
 from .network import Affine, Network
 from .program import Program, compile_network
-from .rational_lp import Point, interior, least, slack
-from .rows import Frame, Lines, Rows, is_multiple, signs_behind
+from .rational_lp import Point, inside_or_interior, least, slack
+from .rows import Frame, Rows, is_multiple, signs_behind, through
 from .settle import Settler
 
 Flags = NDArray[np.bool_]
@@ -174,24 +175,27 @@ class Surroundings:
         label = self._labels
         kept, tied = self._different(rows, error, label, words)
         rows, error, label, tied = rows[kept], error[kept], label[kept], tied[kept]
-        answer, beyond = self._facets(rows, error, point)
+        answer, beyond = self._facets(rows, error, point, words)
         for i in np.flatnonzero(answer == polyhedra.UNKNOWN).tolist():
             answer[i] = self._exact_facet(label.tolist(), i, words, point, beyond)
         return Cell(words, point, rows, error, label, answer == polyhedra.YES, beyond, tied)
 
-    def _facets(self, rows: Floats, error: Floats, point: Floats) -> tuple[NDArray[np.uint8], Floats]:
+    def _facets(
+        self, rows: Floats, error: Floats, point: Floats, words: list[Words]
+    ) -> tuple[NDArray[np.uint8], Floats]:
         """Which rows are facets, and points that violate them alone.
 
-        A coordinate that a single row depends on is left out with this row, which is a facet: so it is with first
-        neurons that are off. (Zeros among the coefficients of other rows are then exact.)
+        No row of a later step depends on a first neuron that is flat on the cell. If its own row is a single one, that
+        is a facet, and is left out together with the neuron's coordinate.
         """
         m, d = rows.shape[0], self.dim
         answer, beyond = np.full(m, polyhedra.YES, np.uint8), np.tile(point, (m, 1))
         used = rows[:, :-1] != 0
-        lone = (used.sum(axis=0) == 1) & self.reduced
-        alone = (used & lone).any(axis=1) & (used.sum(axis=1) == 1)
+        lone = self._flat(words) & (used.sum(axis=0) == 1) if self.reduced else np.zeros(d, np.bool_)
+        alone = (used & lone).any(axis=1)
         at = np.argwhere(used[alone])[:, 1]
-        beyond[np.flatnonzero(alone), at] = -point[at]
+        height, slope = rows[alone, at] * point[at] + rows[alone, -1], rows[alone, at]
+        beyond[np.flatnonzero(alone), at] = point[at] - 2 * height / slope
         kept = np.setdiff1d(np.arange(d), at)
         inner = np.ascontiguousarray(rows[~alone][:, [*kept, d]])
         own, places = np.empty(len(inner), np.uint8), np.full((len(inner), len(kept)), np.nan)
@@ -204,12 +208,15 @@ class Surroundings:
         beyond[np.ix_(~alone, kept)] = places
         return answer, beyond
 
+    def _flat(self, words: list[Words]) -> Flags:
+        """Which neurons of the first step are constant on the cell with these signs."""
+        a = self.program.steps[0].activation
+        return np.asarray(a.slope[a.piece_offset[:-1] + cell_pieces(a, words[0])] == 0)
+
     def _exact_facet(self, label: list[int], i: int, words: list[Words], point: Floats, beyond: Floats) -> bool:
         self.exact_answers += 1
         rows = self.settler.constraints(label, words)
-        start = exact(point)
-        if any(slack(row, start) <= 0 for row in rows):
-            _, start = interior(rows, self.dim)
+        start = inside_or_interior(rows, self.frame.exact(point), self.dim)
         goal = rows.pop(i)
         found = least(rows, goal, start, stop=Fraction(0))
         if found.value >= 0:
@@ -231,8 +238,10 @@ class Surroundings:
             (row,) = self.settler.constraints([int(label[i])], words)
             kept[i] = any(row[:-1])
             tied |= not any(row)
-        unit = rows / np.where(size > 0, size, 1.0)[:, None]
-        near = np.triu(unit @ unit.T > 1 - 1e-9, 1) & kept[:, None] & kept
+        safe = np.where(size > 0, size, 1.0)
+        unit, off = rows / safe[:, None], 2 * (np.sqrt(self.dim) * error[:, 0] + error[:, 1]) / safe
+        apart = 1e-9 + (off[:, None] + off) ** 2  # at least what rounding and errors can part equal ones by
+        near = np.triu(unit @ unit.T > 1 - apart, 1) & kept[:, None] & kept
         for i, j in np.argwhere(near).tolist():
             first, second = self.settler.constraints([int(label[i]), int(label[j])], words)
             if kept[i] and is_multiple(first, second):
@@ -243,19 +252,11 @@ class Surroundings:
     def keys_across(self, cell: Cell) -> list[tuple[int, int]]:
         """The facets of a cell that are not the domain's, and the keys of the cells behind them."""
         own, key = np.flatnonzero(cell.is_facet & (cell.label >= 0)), cell.key
-        bits = self._bits[cell.label[own]].tolist()
+        bits = self.program.label_bits[cell.label[own]].tolist()
         return [
             (i, signs_key(self.signs_across(cell, i)) if cell.tied[i] else key ^ (1 << bit))
             for i, bit in zip(own.tolist(), bits, strict=True)
         ]
-
-    @cached_property
-    def _bits(self) -> Ints:
-        """The place of each hyperplane in a key."""
-        labels = self.program.bit_labels
-        bits = np.empty(self.program.n_hyperplanes, np.int64)
-        bits[labels[labels >= 0]] = np.flatnonzero(labels >= 0)
-        return bits
 
     def signs_across(self, cell: Cell, i: int) -> list[Words]:
         """The signs of the cell behind a facet."""
@@ -289,24 +290,18 @@ class Surroundings:
         lines = self.rows.first()
         for number in range(1, len(words)):
             lines = self.rows.next(number - 1, lines, words[number - 1][None])
+        last, exponent = self.network.layers[-1], np.zeros(lines.rows.shape[1], np.int64)
         if words:
             lines = self.rows.activated(len(words) - 1, lines, words[-1][None])
-            # units hold powers of two that the next map takes back
-            scale = np.ldexp(1.0, self.program.steps[-1].exponent)[None, :, None]
-            lines = Lines(lines.rows * scale, lines.error * scale)
-        last = self.network.layers[-1]
-        if last.activation is None and words:
+            exponent = self.program.steps[-1].exponent
+        if last.activation is None:
             weight, bias = last.affine.weight, last.affine.bias
-            gamma = 2 * (weight.shape[1] + 4) * UNIT
-            size = np.stack(
-                [np.abs(lines.rows[..., :-1]).max(axis=-1, initial=0.0), np.abs(lines.rows[..., -1])], axis=-1
-            )
-            rows = weight @ lines.rows[0]
-            rows[:, -1] += bias
-            error = np.abs(weight) @ (lines.error[0] + gamma * size[0])
-            error[:, 1] += gamma * np.abs(bias)
-            return rows, np.where(error > 0, error * SLACK, 0.0)
-        return lines.rows[0], lines.error[0]
+        else:
+            weight, bias = np.eye(len(exponent)), np.zeros(len(exponent))
+        scaled = np.ldexp(weight, exponent)  # takes back the powers of two that the units hold
+        lines = through(scaled, bias, lines)
+        is_exact = np.array_equal(np.ldexp(scaled, -exponent), weight)
+        return lines.rows[0], lines.error[0] if is_exact else np.full_like(lines.error[0], np.inf)
 
     def same_map(self, words: list[Words], others: list[Words]) -> bool:
         """Whether the network is the same affine map on two cells; exact."""
@@ -341,7 +336,7 @@ class Surroundings:
         bound = (self.dim + 4) * UNIT * (size + np.abs(rows[:, -1]))
         bound += error[:, 0] * (np.abs(self.point) + self.point_error).sum() + error[:, 1]
         bound += np.abs(rows[:, :-1]) @ self.point_error
-        return rows[:, :-1] @ self.point + rows[:, -1], bound * SLACK
+        return rows[:, :-1] @ self.point + rows[:, -1], bound * SLACK + TINY
 
     def constraints(self, words: list[Words]) -> tuple[Floats, Floats]:
         """All rows on the cell with these signs, and their errors; positive inside."""

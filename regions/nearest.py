@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from numbers import Integral
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from linear_regions.kernels.bounds import UNIT
 from .budget import one_blas_thread
 from .domain import Domain
 from .errors import BudgetExceeded, invalid
-from .local import Cell, Surroundings
+from .local import Cell, Surroundings, signs_key
 from .neighborhood import surroundings
 from .network import Network
 from .network.cast import read_only
@@ -110,6 +110,16 @@ def nearest_boundary(
         return _Search(surroundings(network, point, domain), to, max_cells).run()
 
 
+class _Piece(NamedTuple):
+    """A facet of a cell, or where an output catches up with the largest one, as a row that is negative beyond."""
+
+    cell: Cell
+    facet: int  # -1 for an output
+    label: int  # -1 for a facet
+    row: Floats  # (1, d + 1)
+    error: Floats  # (1, 2)
+
+
 class _Search:
     """Facets of cells, and pieces of the decision boundary, in the order of lower bounds of their distances."""
 
@@ -117,7 +127,7 @@ class _Search:
         self.around = around
         self.to = to
         self.max_cells = max_cells
-        self.heap: list[tuple[float, int, Cell, int, Floats | None]] = []
+        self.heap: list[tuple[float, int, _Piece, Floats | None]] = []  # a way to the piece once it is measured
         self.order = count()
         self.seen: set[int] = set()
         self.label = -1
@@ -130,17 +140,18 @@ class _Search:
             self.label = int(np.argmax(rows[:, :-1] @ self.around.point + rows[:, -1]))
         self.enter(cell, 0.0)
         while self.heap:
-            bound, _, cell, i, step = heappop(self.heap)
+            bound, _, piece, step = heappop(self.heap)
             if step is None:
-                self.measure(cell, i, bound)
+                apart, step = self.around.reach(*self.beyond(piece))
+                self.push(max(bound, apart), piece, step)
             elif not np.isfinite(step).all():
                 self.missed = min(self.missed, bound)  # empty, as far as floats tell, but proven only to be so far away
-            elif (found := self.arrive(cell, i, bound, step)) is not None:
+            elif (found := self.arrive(piece, bound, step)) is not None:
                 return found
         return Nearest(np.inf, self.missed, read_only(np.full(len(self.around.t), np.nan)), len(self.seen), -1, -1)
 
     def enter(self, cell: Cell, bound: float) -> None:
-        """Put the boundaries of a cell on the heap, with the distances of their hyperplanes; outputs have i < 0."""
+        """Put the pieces of a cell on the heap, with the distances of their hyperplanes."""
         if len(self.seen) == self.max_cells:
             raise BudgetExceeded(
                 f"max_cells must be larger to find the nearest boundary, got {self.max_cells:,}: there is none within "
@@ -149,12 +160,12 @@ class _Search:
             )
         self.seen.add(cell.key)
         for i in np.flatnonzero(cell.is_facet & (cell.label >= 0)).tolist():
-            self.push(cell, i, cell.rows[i : i + 1], cell.error[i : i + 1], bound)
+            self.start(_Piece(cell, i, -1, cell.rows[i : i + 1], cell.error[i : i + 1]), bound)
         if self.to == "decision":
             rows, error = self.ahead(cell)
             for k in range(len(rows)):
                 if k != self.label:
-                    self.push(cell, -1 - k, -rows[k : k + 1], error[k : k + 1], bound)
+                    self.start(_Piece(cell, -1, k, -rows[k : k + 1], error[k : k + 1]), bound)
 
     def ahead(self, cell: Cell) -> tuple[Floats, Floats]:
         """By how much each output is above the one that is largest at the start, as rows on a cell."""
@@ -164,37 +175,34 @@ class _Search:
         rounding = UNIT * np.column_stack([size[:, :-1].max(axis=1), size[:, -1]])
         return rows - own, error + own_error + rounding
 
-    def push(self, cell: Cell, i: int, row: Floats, error: Floats, bound: float) -> None:
-        """The distance of a hyperplane, a lower bound."""
-        (g, long), (height, off) = self.around.gradients(row, error), self.around.heights(row, error)
+    def start(self, piece: _Piece, bound: float) -> None:
+        """Put a piece on the heap with the distance of its hyperplane, a lower bound."""
+        g, long = self.around.gradients(piece.row, piece.error)
+        height, off = self.around.heights(piece.row, piece.error)
         length = float(np.linalg.norm(g[0]) * (1 + 1e-12) + long[0])
         apart = float(height[0] - off[0])
         if apart > 0:
             bound = max(bound, apart / length * (1 - 1e-15) if length > 0 else np.inf)
-        heappush(self.heap, (bound, next(self.order), cell, i, None))
+        self.push(bound, piece, None)
 
-    def measure(self, cell: Cell, i: int, bound: float) -> None:
-        """The distance of a piece of the boundary itself, which lies in the closed cell."""
-        if i >= 0:
-            row, error = -cell.rows[i : i + 1], cell.error[i : i + 1]
-        else:
-            ahead, errors = self.ahead(cell)
-            k = -1 - i
-            row, error = ahead[k : k + 1], errors[k : k + 1]
-        rows, errors = np.concatenate([cell.rows, row]), np.concatenate([cell.error, error])
-        apart, step = self.around.reach(rows, errors)
-        heappush(self.heap, (max(bound, apart), next(self.order), cell, i, step))
+    def push(self, bound: float, piece: _Piece, step: Floats | None) -> None:
+        heappush(self.heap, (bound, next(self.order), piece, step))
 
-    def arrive(self, cell: Cell, i: int, bound: float, step: Floats) -> Nearest | None:
+    def beyond(self, piece: _Piece) -> tuple[Floats, Floats]:
+        """The closed cell with the piece's row turned round: the nearest point of it lies on the piece."""
+        cell = piece.cell
+        return np.concatenate([cell.rows, -piece.row]), np.concatenate([cell.error, piece.error])
+
+    def arrive(self, piece: _Piece, bound: float, step: Floats) -> Nearest | None:
         """The nearest of all pieces: done, or through it into the next cell."""
+        cell, i = piece.cell, piece.facet
         if i < 0:
-            return self.found(bound, step, -1, -1 - i)
+            return self.found(bound, step, -1, piece.label)
         words = self.around.signs_across(cell, i)
         if self.to == "activation" or (self.to == "linear" and not self.around.same_map(cell.words, words)):
             return self.found(bound, step, int(self.around.program.label_neuron[cell.label[i]]), -1)
-        beyond = self.around.across(cell, i, words)
-        if beyond.key not in self.seen:
-            self.enter(beyond, bound)
+        if signs_key(words) not in self.seen:
+            self.enter(self.around.across(cell, i, words), bound)
         return None
 
     def found(self, bound: float, step: Floats, neuron: int, label: int) -> Nearest:

@@ -136,6 +136,13 @@ class Program:
             labels[first : first + m] = step.label0 + np.arange(m)
         return labels
 
+    @cached_property
+    def label_bits(self) -> Ints:
+        """(n_hyperplanes,) the bit of each hyperplane label, the other way round."""
+        bits = np.empty(self.n_hyperplanes, np.int64)
+        bits[self.bit_labels[self.bit_labels >= 0]] = np.flatnonzero(self.bit_labels >= 0)
+        return bits
+
     def word_count(self, number: int) -> int:
         """Words of packed signs of a step."""
         return self.word_offsets[number + 1] - self.word_offsets[number]

@@ -128,6 +128,13 @@ def interior(rows: Sequence[Row], d: int) -> tuple[int, Point]:
     return (height > 0) - (height < 0), found.point[:d]
 
 
+def inside_or_interior(rows: Sequence[Row], inside: Point | None, d: int) -> Point:
+    """The point if all slacks are positive there, or else another one; there has to be one."""
+    if inside is not None and all(slack(row, inside) > 0 for row in rows):
+        return inside
+    return interior(rows, d)[1]
+
+
 def _quotient(value: Fraction) -> flint.fmpq:
     return flint.fmpq(value.numerator, value.denominator)
 

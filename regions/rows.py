@@ -15,23 +15,17 @@ from numpy.typing import NDArray
 from linear_regions.kernels import bounds
 from linear_regions.kernels import halfspaces as kernels
 
-from .bits import unpacked
+from .bits import has_bits, unpacked
 from .domain.chart import HalfspaceChart
 from .exact import Row, cell_pieces
 from .program import Program, Step
-from .rational_lp import Point, Polyhedron, interior, slack
+from .rational_lp import Point, Polyhedron, inside_or_interior, slack
 from .settle import Settler
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
-
-
-def has_bits(words: Words, i: Ints, k: Ints | Index) -> NDArray[np.bool_]:
-    """Bit k of the words of row i, for many at a time."""
-    own = words[i, k >> 6] >> (k & 63).astype(np.uint64)
-    return np.asarray(own & np.uint64(1) != 0)
 
 
 @dataclass(frozen=True)
@@ -117,13 +111,26 @@ def _sizes(rows: Floats) -> Floats:
     return np.stack([size[..., :-1].max(axis=-1, initial=0.0), size[..., -1]], axis=-1)
 
 
+def through(weight: Floats, bias: Floats, lines: Lines) -> Lines:
+    """After an affine map: |W| times the errors, and gamma |(W, b)| |(h, 1)| for rounding."""
+    size, sizes, n = np.abs(weight), _sizes(lines.rows), weight.shape[1] + 4
+    gamma = n * bounds.UNIT / (1 - n * bounds.UNIT) * (1 + 1e-9)
+    with np.errstate(all="ignore"):  # what is not finite proves nothing
+        rows = np.matmul(weight, lines.rows)
+        rows[..., -1] += bias
+        error = np.matmul(size, lines.error + gamma * sizes)
+        error[..., 1] += gamma * np.abs(bias)
+        some = np.matmul(size != 0, (lines.error > 0) | (sizes > 0))
+        error = np.where(some | (error > 0), error * bounds.SLACK + bounds.TINY, error)  # products may vanish
+    return Lines(rows, error)
+
+
 class Rows:
     """The pre-activations of the steps of a program on cells."""
 
     def __init__(self, steps: tuple[Step, ...], frame: Frame) -> None:
         self.steps = steps
         self.frame = frame
-        self._sizes = [np.abs(step.weight_t.T) for step in steps]
 
     def first(self) -> Lines:
         """Those of the first step, on one cell."""
@@ -156,17 +163,8 @@ class Rows:
         return Lines(rows, error * bounds.SLACK)
 
     def _through(self, number: int, lines: Lines) -> Lines:
-        """After an affine map: |W| times the errors, and gamma |(W, b)| |(h, 1)| for rounding."""
         step = self.steps[number]
-        with np.errstate(all="ignore"):  # what is not finite proves nothing
-            rows = np.matmul(step.weight_t.T, lines.rows)
-            rows[..., -1] += step.bias
-            gamma = step.norms[bounds.GAMMA]
-            error = np.matmul(self._sizes[number], lines.error + gamma * _sizes(lines.rows))
-            error[..., 1] += gamma * np.abs(step.bias)
-            some = np.matmul(self._sizes[number] != 0, (lines.error > 0) | (_sizes(lines.rows) > 0))
-            error = np.where(some | (error > 0), error * bounds.SLACK + bounds.TINY, error)  # products may vanish
-        return Lines(rows, error)
+        return through(step.weight_t.T, step.bias, lines)
 
     def hyperplanes(self, number: int, lines: Lines) -> tuple[Floats, Floats]:
         """Rows z - threshold of a step's hyperplanes on each cell, cell after cell, and their errors."""
@@ -219,10 +217,8 @@ class ExactCell:
 
     def __init__(self, rows: Sequence[Row], inside: Point | None, d: int) -> None:
         self.rows = rows
-        if inside is None or any(slack(row, inside) <= 0 for row in rows):
-            _, inside = interior(rows, d)
-        self.inside = inside
-        self._polyhedron = Polyhedron(rows, inside)
+        self.inside = inside_or_interior(rows, inside, d)
+        self._polyhedron = Polyhedron(rows, self.inside)
 
     def sides(self, goal: Row) -> tuple[Point | None, Point | None]:
         """Points inside where a row is positive, and where it is negative: None where there are none.

@@ -10,6 +10,7 @@ import pytest
 
 import linear_regions as lr
 from linear_regions.data import load_demo
+from linear_regions.network import Activation, Affine, Unit
 
 BOX = lr.Box([-2, -2], [2, 2])
 
@@ -85,6 +86,16 @@ def test_facets_that_the_output_does_not_see() -> None:
     assert (found.distance, found.neuron) == (pytest.approx(1.0, rel=1e-12), 0)
     dead = lr.Network.from_arrays(weights, [[0, 0], [-(10.0**6)], [0]])
     assert lr.nearest_boundary(dead, point, domain=BOX).distance == math.inf
+
+
+def test_networks_without_units_between() -> None:
+    """An affine network decides by one hyperplane; units may also come last."""
+    affine = lr.Network.from_arrays([[[3.0, 4.0], [0.0, 0.0]]], [[10.0, 0.0]])
+    found = lr.nearest_boundary(affine, [0.0, 0.0], to="decision")
+    assert (found.distance, found.label) == (pytest.approx(2.0, rel=1e-12), 1)
+    assert lr.nearest_boundary(affine, [0.0, 0.0]).distance == math.inf
+    ops = [Affine.from_arrays([[3.0, 4.0], [0.0, 1.0]], [10.0, 1.0]), Activation.from_units([Unit.relu()] * 2)]
+    assert lr.nearest_boundary(lr.Network.chain(ops), [0.0, 0.0]).distance == pytest.approx(1.0, rel=1e-12)
 
 
 def test_many_inputs() -> None:

@@ -11,6 +11,7 @@ import linear_regions as lr
 from convert import to_network
 from known_nets import he_net, relu_net, torch_net
 from linear_regions.data import load_demo
+from linear_regions.network import Unit
 from linear_regions.rational_lp import slack
 from solids import cube
 
@@ -49,6 +50,24 @@ def test_degenerate_cells() -> None:
     whole = lr.enumerate_regions(network, lr.Space(2))
     near = lr.explore(network, [0.0, 0.0])  # on the boundary of all cells
     patterns, found = ([tuple(p) for p in r.patterns.tolist()] for r in (whole, near))
+    assert sorted(patterns) == sorted(found)
+    assert links_of(found, pairs_of(near)) == links_of(patterns, whole.facets.cells)
+
+
+def test_copies_in_a_deep_layer_and_units_that_are_flat_elsewhere() -> None:
+    """Copies of deep neurons, whose rows have errors, switch together; flat pieces need not begin at zero."""
+    rng = np.random.default_rng(6)
+    shift = Unit(breakpoints=(2.0,), slopes=(0, 1), intercepts=(2, 0))
+    weights = [rng.normal(size=shape) for shape in ((3, 5), (6, 3), (6, 6))]
+    weights[2][3:] = weights[2][:3] * [[2.0], [-0.5], [1.0]]
+    biases = [rng.normal(size=3) + 2, rng.normal(size=6), rng.normal(size=6)]
+    biases[2][3:] = biases[2][:3] * [2.0, -0.5, 1.0]
+    network = lr.Network.from_arrays([*weights, np.ones((1, 6))], [*biases, [0.0]], [shift, "relu", "relu"])
+    point = rng.normal(size=5)
+    near = lr.explore(network, point)
+    whole = lr.enumerate_regions(network, lr.Slice(point, weights[0].T, lr.Space(3)))
+    patterns, found = ([tuple(p) for p in r.patterns.tolist()] for r in (whole, near))
+    assert near.complete
     assert sorted(patterns) == sorted(found)
     assert links_of(found, pairs_of(near)) == links_of(patterns, whole.facets.cells)
 

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from linear_regions.bits import hashed, unpacked
+from linear_regions.bits import has_bits, hashed, unpacked
 from linear_regions.domain import Polyline
 from linear_regions.errors import InvariantViolated
 from linear_regions.geometry import LineComplex, PlaneComplex
 from linear_regions.halfspace_complex import HalfspaceComplex
-from linear_regions.rows import has_bits
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
 
