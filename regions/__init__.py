@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from . import lp as lp
     from .certificate import Certificate as Certificate
     from .complex import Regions as Regions
+    from .convex import ConvexSet as ConvexSet
     from .domain import Box as Box
     from .domain import Line as Line
     from .domain import Polyline as Polyline
@@ -51,6 +52,7 @@ _MODULE_OF = {
     "Box": "domain",
     "BudgetExceeded": "errors",
     "Certificate": "certificate",
+    "ConvexSet": "convex",
     "InvalidInput": "errors",
     "InvariantViolated": "errors",
     "Line": "domain",

@@ -13,6 +13,8 @@ class Certificate:
     bound; else double-double arithmetic with its own bound does; else rational arithmetic, which settles true zeros
     too. Nothing is decided by a tolerance and nothing stays undecided.
 
+    But on a `ConvexSet` cells are exact, while a convex solver in floating point says which of them meet the set.
+
     Attributes
     ----------
     signs : int
@@ -21,6 +23,11 @@ class Certificate:
         Those that float64 did not prove.
     exact_signs : int
         Those among them that reached rational arithmetic.
+    verdicts : int
+        Those of a convex solver; none in proven results.
+    undecided : int
+        Cells whose verdict is within the solver's tolerance. They are not counted. None in proven results: a sign that
+        nothing decides would have raised.
 
     Examples
     --------
@@ -32,20 +39,19 @@ class Certificate:
     signs: int
     double_signs: int
     exact_signs: int
-
-    @property
-    def undecided(self) -> int:
-        """Zero: a sign that nothing decides would have raised."""
-        return 0
+    verdicts: int = 0
+    undecided: int = 0
 
     @property
     def certified(self) -> bool:
-        """True: only certified results are returned."""
-        return True
+        """Whether all is proven: whether no convex solver was asked."""
+        return not self.verdicts
 
     def __str__(self) -> str:
         """Show the figures in one line."""
-        return (
-            f"certified: {self.signs:,} signs, {self.double_signs:,} beyond float64, "
-            f"{self.exact_signs:,} in rational arithmetic, {self.undecided} undecided"
+        signs = (
+            f"{self.signs:,} signs, {self.double_signs:,} beyond float64, {self.exact_signs:,} in rational arithmetic"
         )
+        if self.certified:
+            return f"certified: {signs}, {self.undecided} undecided"
+        return f"numerical: {self.verdicts:,} verdicts of a convex solver, {self.undecided:,} undecided; {signs}"

@@ -19,6 +19,7 @@ from .blocks import Refined
 from .budget import Budget, Workers, one_blas_thread
 from .certificate import Certificate
 from .complex import Regions
+from .convex import ConvexSet
 from .domain import Domain
 from .domain.chart import LOWER_END, HalfspaceChart, PlaneChart, SolidChart, SpaceChart
 from .engine import Tally, Wanted, put_together
@@ -28,6 +29,7 @@ from .halfspace_complex import HalfspaceComplex
 from .halfspaces import HalfspaceCells, Halfspaces
 from .line import BUFFERS, Line, Stretch, start_stretch
 from .measures.boundary import by_owner, check_by
+from .neighborhood import cells_meeting
 from .network import Network
 from .network.cast import as_list
 from .network.homogeneous import homogenized
@@ -71,6 +73,10 @@ class RegionCount:
     def __int__(self) -> int:
         """The count."""
         return self.count
+
+    def __repr__(self) -> str:
+        """The counts and what proved them."""
+        return f"RegionCount({self.count:,} regions, per layer {self.per_layer.tolist()}; {self.certificate})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,21 +242,21 @@ def _counted(program: Program, tally: Tally[Any]) -> tuple[int, Ints, Certificat
 
 @overload
 def count_regions(
-    network: Network, domain: Domain, *, full_output: Literal[False] = False, method: Method = "auto",
+    network: Network, domain: Domain | ConvexSet, *, full_output: Literal[False] = False, method: Method = "auto",
     max_regions: int | None = None, n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
 ) -> int: ...  # fmt: skip
 
 
 @overload
 def count_regions(
-    network: Network, domain: Domain, *, full_output: Literal[True], method: Method = "auto",
+    network: Network, domain: Domain | ConvexSet, *, full_output: Literal[True], method: Method = "auto",
     max_regions: int | None = None, n_jobs: int = 1, executor: Executor | None = None, progress: bool = False,
 ) -> RegionCount: ...  # fmt: skip
 
 
 def count_regions(
     network: Network,
-    domain: Domain,
+    domain: Domain | ConvexSet,
     *,
     full_output: bool = False,
     method: Method = "auto",
@@ -266,8 +272,9 @@ def count_regions(
     Parameters
     ----------
     network : Network
-    domain : Domain
-        One, of at most six dimensions. For many curves add up what `enumerate_regions` gives for their sequence.
+    domain : Domain or ConvexSet
+        For many curves add up what `enumerate_regions` gives for their sequence. In a `ConvexSet` the cells are counted
+        that meet its interior, as a convex solver finds, some milliseconds each: the certificate says "numerical".
     max_regions, n_jobs, executor, progress
         As in `enumerate_regions`.
     full_output : bool
@@ -292,16 +299,26 @@ def count_regions(
     >>> lr.count_regions(planes, lr.Box([-1] * 3, [1] * 3))
     8
     """
-    _check(network, [domain], method, max_regions, n_jobs, executor)
+    _check(network, [domain.hull if isinstance(domain, ConvexSet) else domain], method, max_regions, n_jobs, executor)
     with one_blas_thread():
         program = compile_network(network)
-        if domain.dim == 1:
+        if isinstance(domain, ConvexSet):
+            result = _meeting(network, domain, max_regions, progress)
+        elif domain.dim == 1:
             regions = _lines(network, program, [domain], max_regions)[0]
             result = RegionCount(len(regions), regions.per_layer, regions.certificate)
         else:
             _, tally = _tally(network, domain, Wanted.NUMBER, method, max_regions, n_jobs, executor, progress)
             result = RegionCount(*_counted(program, tally))
     return result if full_output else result.count
+
+
+def _meeting(network: Network, convex: ConvexSet, max_regions: int | None, progress: bool) -> RegionCount:
+    program = compile_network(network)
+    layers = _layers(program)
+    budget = Budget(len(program.steps), layers, max_regions)
+    per_step, certificate = cells_meeting(network, convex, budget, progress)
+    return RegionCount(int(per_step[-1]) if program.steps else 1, per_step[layers], certificate)
 
 
 def sum_regions(
@@ -399,9 +416,8 @@ def _check(
         raise invalid("method", 'be "auto", "vertices" or "lp"', repr(method))
     for domain in domains:
         if not isinstance(domain, Domain):
-            raise invalid(
-                "domain", "be a Box, Polytope, Space, Slice, Segment, Line or Polyline", type(domain).__name__
-            )
+            rule = "be a Box, Polytope, Space, Slice, Segment, Line or Polyline (ConvexSet: count_regions, explore)"
+            raise invalid("domain", rule, type(domain).__name__)
         if domain.n_inputs != network.n_inputs:
             raise invalid("domain", f"lie in {network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
         if domain.dim > LARGEST_DIMENSION and not _by_lp(domain, method):

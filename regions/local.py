@@ -16,7 +16,6 @@ from operator import mul
 import flint
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from linear_regions.kernels import polyhedra
 from linear_regions.kernels.bounds import SLACK, TINY, UNIT
@@ -27,6 +26,7 @@ from .domain.chart import AffineChart, HalfspaceChart, exact, generic, identity_
 from .exact import cell_pieces
 from .network import Affine, Network
 from .program import Program, compile_network
+from .projection import nearest
 from .rational_lp import Point, inside_or_interior, least, slack
 from .rows import Frame, Rows, is_multiple, signs_behind, through
 from .settle import Settler
@@ -38,7 +38,6 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 _PRIME = 2**61 - 1
-_NEAR = 1e-9  # within which a point that floats found satisfies inequalities
 
 
 @dataclass(frozen=True)
@@ -142,6 +141,17 @@ class Surroundings:
             return points
         return np.asarray(self.t + (points - self.point) @ self._pseudo_inverse.T)
 
+    @property
+    def from_inputs(self) -> tuple[Floats, Floats]:
+        """Matrix and vector that map inputs in the domain's hull to the coordinates here, rounded."""
+        if self.reduced:
+            return self._first.weight, self._first.bias
+        if self._affine.is_identity:
+            return np.eye(self.dim), np.zeros(self.dim)
+        origin, basis = self._affine.floats
+        inverse = np.asarray(np.linalg.pinv(basis), np.float64)
+        return inverse, -(inverse @ origin)
+
     # Cells
 
     def signs_at_start(self) -> list[Words]:
@@ -172,7 +182,7 @@ class Surroundings:
 
     def _cell(self, words: list[Words], point: Floats, rows: Floats, error: Floats) -> Cell:
         """The cell with these signs, around a point that is thought to lie inside, with its facets."""
-        label = self._labels
+        label = self.labels
         kept, tied = self._different(rows, error, label, words)
         rows, error, label, tied = rows[kept], error[kept], label[kept], tied[kept]
         answer, beyond = self._facets(rows, error, point, words)
@@ -281,7 +291,7 @@ class Surroundings:
         at = cell.point + height / (height - depth) * way
         rows, error = self.constraints(words)
         slacks, rates = rows[:, :-1] @ at + rows[:, -1], rows[:, :-1] @ way
-        ahead = (rates < 0) & (self._labels != cell.label[i])
+        ahead = (rates < 0) & (self.labels != cell.label[i])
         lengths = np.maximum(slacks[ahead], 0.0) / -rates[ahead]
         return self._cell(words, at + 0.5 * min(lengths.min(initial=np.inf), 1.0) * way, rows, error)
 
@@ -340,10 +350,11 @@ class Surroundings:
 
     def constraints(self, words: list[Words]) -> tuple[Floats, Floats]:
         """All rows on the cell with these signs, and their errors; positive inside."""
-        return self.rows.constraints([w[None] for w in words], np.array([0, len(self._labels)]), self._labels)
+        return self.rows.constraints([w[None] for w in words], np.array([0, len(self.labels)]), self.labels)
 
     @cached_property
-    def _labels(self) -> Index:
+    def labels(self) -> Index:
+        """Of all rows: the domain's facets, then all hyperplanes."""
         outer = -1 - np.arange(len(self.frame.chart.facets))
         return np.concatenate([outer, np.arange(self.program.n_hyperplanes)]).astype(np.int32)
 
@@ -354,27 +365,9 @@ class Surroundings:
     def reach(self, rows: Floats, error: Floats) -> tuple[float, Floats]:
         """A proven lower bound of the distance to where no row is negative, and the way to the nearest point there.
 
-        The way is infinite where floats find no such point.
-
-        Least distance programming (Lawson & Hanson, Solving Least Squares Problems, chapter 23): multipliers y >= 0
-        make one inequality of all, whose hyperplane is no farther away than the set. Infinite if that is empty.
+        See `nearest`.
         """
-        g, long = self.gradients(rows, error)
-        height, bound = self.heights(rows, error)
-        if (height >= 0).all():
-            return 0.0, np.zeros(self.dim)
-        unit = float(np.abs(height).max())
-        y, _ = nnls(np.vstack([g.T, -height / unit]), np.append(np.zeros(g.shape[1]), 1.0), maxiter=30 * len(g))
-        r = np.append(y @ g, -(y @ height) / unit - 1.0)
-        step = -r[:-1] / r[-1] * unit if r[-1] else np.full(self.dim, np.inf)
-        with np.errstate(all="ignore"):
-            size = np.abs(height) + np.linalg.norm(g, axis=1) * np.linalg.norm(step)
-            if not (height + g @ step >= -_NEAR * size).all():  # no point of the set
-                step = np.full(self.dim, np.inf)
-        m = len(y)
-        below = -(y @ height) - (y @ (bound + 4 * m * UNIT * np.abs(height))) * SLACK
-        length = np.linalg.norm(y @ g) * (1 + 1e-12) + y @ (long + 4 * m * UNIT * np.linalg.norm(g, axis=1)) * SLACK
-        return (max(0.0, float(below / length) * (1 - 1e-15)) if length > 0 else 0.0), step
+        return nearest(*self.gradients(rows, error), *self.heights(rows, error))
 
     def along(self, step: Floats) -> Floats:
         """The point of the domain a step from the given one, with the step in orthonormal coordinates."""

@@ -18,20 +18,32 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import polyhedra
 from linear_regions.kernels import programs as kernels
-from linear_regions.kernels.bounds import UNIT
+from linear_regions.kernels.bounds import SLACK, TINY, UNIT
 from linear_regions.kernels.halfspaces import Work, work_for
 
 from .domain.faces import whole
 from .errors import invalid
 from .exact import Row
 from .network.cast import exact_array, read_only
+from .projection import nearest
 from .rational_lp import interior, least
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-__all__ = ["Balls", "Feasibility", "Minimum", "Status", "feasible", "largest_ball", "minimize", "redundant"]
+__all__ = [
+    "Balls",
+    "Feasibility",
+    "Minimum",
+    "Projection",
+    "Status",
+    "feasible",
+    "largest_ball",
+    "minimize",
+    "project",
+    "redundant",
+]
 
 
 class Status(IntEnum):
@@ -324,6 +336,63 @@ def largest_ball(A: object, b: object) -> Balls:
     if upper == np.inf > lower:  # several centres, perhaps, or none
         upper = _exact_upper([_whole(row) for row in rows], start[1])
     return Balls(read_only(center[0]), lower, upper)
+
+
+class Projection(NamedTuple):
+    """The nearest point of a set.
+
+    Attributes
+    ----------
+    point : (d,) ndarray of float64
+        Rounded.
+    distance : float
+        To it, as floats have it.
+    lower : float
+        Proven: no point of the set is nearer.
+    """
+
+    point: Floats
+    distance: float
+    lower: float
+
+
+def project(A: object, b: object, point: object) -> Projection:
+    """The point of the set A x <= b nearest to a given one.
+
+    Parameters
+    ----------
+    A : array_like, (m, d)
+        Finite floats, taken exactly.
+    b : array_like, (m,)
+    point : array_like, (d,)
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit, a number is not finite, or the set is empty.
+
+    Examples
+    --------
+    >>> from linear_regions import lp
+    >>> found = lp.project([[1, 1], [-1, 0]], [1, 0], [2.0, 1.0])
+    >>> found.point.round(9).tolist(), round(found.distance, 9), round(found.lower, 9)
+    ([1.0, 0.0], 1.414213562, 1.414213562)
+    """
+    own, start = _Problems(A, b), exact_array(point, "point")
+    if not own.single:
+        raise invalid("A", "have shape (m, d)", f"{own.k} sets")
+    if start.shape != (own.d,):
+        raise invalid("point", f"have shape ({own.d},)", start.shape)
+    some = feasible(A, b)
+    if some.status == Status.EMPTY:
+        raise invalid("A x <= b", "have points", "a set that is empty")
+    rows = own.rows[own.rows[:, :-1].any(axis=1)]
+    height = rows[:, :-1] @ start + rows[:, -1]
+    size = np.abs(rows[:, :-1]) @ np.abs(start) + np.abs(rows[:, -1])
+    lower, step = nearest(rows[:, :-1], np.zeros(len(rows)), height, (own.d + 4) * UNIT * size * SLACK + TINY)
+    if not np.isfinite(step).all():
+        step = some.point - start
+    return Projection(read_only(start + step), max(lower, float(np.linalg.norm(step))), lower)
 
 
 def _exact_upper(rows: list[Row], inside: list[Fraction]) -> float:

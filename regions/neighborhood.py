@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .budget import one_blas_thread
+from .budget import Budget, one_blas_thread
+from .certificate import Certificate
+from .convex import ConvexSet, Meeting
 from .domain import Domain, Space
 from .errors import invalid
 from .local import Cell, Surroundings
@@ -41,9 +46,9 @@ class Neighborhood:
     neighbors : tuple of (k,) ndarray of int64
         The cell behind each of these facets, -1 if it is not among the cells here.
     interior_points : (N, d) ndarray of float64
-        A point inside each cell, rounded.
-    exact_answers : int
-        How many questions were settled in rational arithmetic, since floats proved neither answer.
+        A point inside each cell, rounded; in a `ConvexSet` one of its points.
+    certificate : Certificate
+        What proved which inequalities are facets.
     """
 
     network: Network
@@ -53,7 +58,7 @@ class Neighborhood:
     facets: tuple[Ints, ...]
     neighbors: tuple[Ints, ...]
     interior_points: Floats
-    exact_answers: int
+    certificate: Certificate
     _around: Surroundings
     _cells: tuple[Cell, ...]
 
@@ -84,16 +89,23 @@ class Neighborhood:
         """(N, 2) proven bounds, from below and above, of the radius of a largest ball in each cell."""
         return read_only(np.array([self._around.inradius(cell) for cell in self._cells]).reshape(-1, 2))
 
+    @cached_property
+    def distances(self) -> Floats:
+        """(N, 2) distances from the point to the closed cells: proven lower bounds, and as floats find them."""
+        found = [self._around.reach(*self._around.constraints(cell.words)) for cell in self._cells]
+        return read_only(np.array([(low, max(low, float(np.linalg.norm(step)))) for low, step in found]).reshape(-1, 2))
+
     def __repr__(self) -> str:
         """The numbers of cells and facets."""
         n = sum(map(len, self.facets))
         state = "all of them" if self.complete else "there are more"
-        return f"Neighborhood({len(self):,} cells, {state}; {n:,} facets, {self.exact_answers:,} answers in rationals)"
+        return f"Neighborhood({len(self):,} cells, {state}; {n:,} facets; {self.certificate})"
 
 
 def explore(
-    network: Network, point: object, *, domain: Domain | None = None, radius: float | None = None, max_cells: int = 1000
-) -> Neighborhood:
+    network: Network, point: object, *, domain: Domain | ConvexSet | None = None, radius: float | None = None,
+    max_cells: int = 1000,
+) -> Neighborhood:  # fmt: skip
     """The cell that holds a point and the cells around it, breadth first through their facets.
 
     Parameters
@@ -102,8 +114,9 @@ def explore(
     point : array_like, (d,)
         Taken exactly, in the coordinates of the domain: an input of the network if there is none. On a boundary between
         cells it is taken to lie next to it, along the axes.
-    domain : Box, Polytope, Space or Slice, optional
-        Where the cells are looked for; by default all of the input space.
+    domain : Box, Polytope, Space, Slice or ConvexSet, optional
+        Where the cells are looked for; by default all of the input space. In a `ConvexSet` cells are looked for that
+        meet its interior; their facets are listed even where these lie outside.
     radius : float, optional
         Only cells that come closer to the point than this. Cells for which floats do not tell are among them.
     max_cells : int
@@ -138,43 +151,117 @@ def explore(
     if radius is not None and not (isinstance(radius, Real) and radius > 0):
         raise invalid("radius", "be a positive number", radius)
     with one_blas_thread():
-        return _explored(network, surroundings(network, point, domain), radius, max_cells)
+        if not isinstance(domain, ConvexSet):
+            return _explored(network, surroundings(network, point, domain), radius, None, max_cells)
+        around = surroundings(network, point, domain.hull)
+        domain.check_inside(around.t)
+        return _explored(network, around, radius, _meeting(domain, around), max_cells)
 
 
-def _explored(network: Network, around: Surroundings, radius: float | None, max_cells: int) -> Neighborhood:
-    cells = [around.first_cell()]
-    number, depth, links = {cells[0].key: 0}, [0], []
-    complete, own = True, 0
-    while own < len(cells):
-        cell = cells[own]
-        across = around.keys_across(cell)
-        for i, key in across:
-            if key in number or not (complete or len(cells) < max_cells):
-                continue
-            words = around.signs_across(cell, i)
-            if radius is not None and around.apart(words) >= radius:
-                continue
-            if len(cells) < max_cells:
-                number[key] = len(cells)
-                cells.append(around.across(cell, i, words))
-                depth.append(depth[own] + 1)
-            else:
-                complete = False
-        links.append([key for _, key in across])
-        own += 1
+def cells_meeting(network: Network, convex: ConvexSet, budget: Budget, progress: bool) -> tuple[Ints, Certificate]:
+    """How many cells after each step meet a convex set."""
+    from tqdm import tqdm
+
+    around = surroundings(network, convex.center, convex.hull)
+    meeting = _meeting(convex, around)
+    begun: list[set[bytes]] = [set() for _ in around.program.steps]
+    signs = 0
+    for cell, *_ in tqdm(Walk(around, meeting, np.inf), desc="regions", leave=False, disable=not progress):
+        signs += len(cell.rows)
+        for step, words in enumerate(accumulate(word.tobytes() for word in cell.words)):
+            if words not in begun[step]:
+                begun[step].add(words)
+                budget.spend(step, 1)
+    per_step = np.array([len(own) for own in begun], np.int64)
+    return per_step, _certificate(around, signs, meeting)
+
+
+def _meeting(convex: ConvexSet, around: Surroundings) -> Meeting:
+    meeting = Meeting(convex, around)
+    if not meeting(around.signs_at_start()):
+        raise invalid("point", "lie inside the domain", f"a cell that does not meet it, as {convex.solver} finds")
+    return meeting
+
+
+class Found(NamedTuple):
+    """A cell, how many facets lie on the shortest way to it, and the keys of the cells behind its own."""
+
+    cell: Cell
+    depth: int
+    keys: list[int]
+
+
+class Walk:
+    """Cells, breadth first through their facets: as many as there are places, of those that are admitted.
+
+    Parameters
+    ----------
+    around : Surroundings
+    admits : callable
+        Whether the cell with some signs is among those that are looked for. The first is not asked about.
+    places : float
+    """
+
+    def __init__(self, around: Surroundings, admits: Callable[[list[Words]], bool], places: float) -> None:
+        self.around, self.admits, self.places = around, admits, places
+        self.complete = True
+
+    def __iter__(self) -> Iterator[Found]:
+        """Go from cell to cell."""
+        around = self.around
+        cell = around.first_cell()
+        waiting = deque([(cell, 0)])
+        seen, refused = {cell.key}, set[int]()
+        while waiting:
+            cell, depth = waiting.popleft()
+            across = around.keys_across(cell)
+            for i, key in across:
+                if key in seen or key in refused or not (self.complete or len(seen) < self.places):
+                    continue
+                words = around.signs_across(cell, i)
+                if not self.admits(words):
+                    refused.add(key)
+                elif len(seen) < self.places:
+                    seen.add(key)
+                    waiting.append((around.across(cell, i, words), depth + 1))
+                else:
+                    self.complete = False
+            yield Found(cell, depth, [key for _, key in across])
+
+
+def _explored(
+    network: Network, around: Surroundings, radius: float | None, meeting: Meeting | None, max_cells: int
+) -> Neighborhood:
+    def admits(words: list[Words]) -> bool:
+        near = radius is None or around.apart(words) < radius
+        return near and (meeting is None or meeting(words))
+
+    walk = Walk(around, admits, max_cells)
+    found = list(walk)
+    cells = [own.cell for own in found]
+    number = {cell.key: i for i, cell in enumerate(cells)}
     inner = [cell.label[cell.is_facet & (cell.label >= 0)] for cell in cells]
+    if meeting is None:
+        points = around.inputs(np.stack([cell.point for cell in cells]))
+    else:
+        points = np.stack(meeting.points[: len(cells)])
     return Neighborhood(
         network=network,
         point=around.t,
-        complete=bool(complete),
-        depth=read_only(np.array(depth)),
+        complete=walk.complete,
+        depth=read_only(np.array([own.depth for own in found])),
         facets=tuple(read_only(around.program.label_neuron[label]) for label in inner),
-        neighbors=tuple(read_only(np.array([number.get(key, -1) for key in own], np.int64)) for own in links),
-        interior_points=read_only(around.inputs(np.stack([cell.point for cell in cells]))),
-        exact_answers=around.exact_answers,
+        neighbors=tuple(read_only(np.array([number.get(key, -1) for key in own.keys], np.int64)) for own in found),
+        interior_points=read_only(points),
+        certificate=_certificate(around, sum(len(cell.rows) for cell in cells), meeting),
         _around=around,
         _cells=tuple(cells),
     )
+
+
+def _certificate(around: Surroundings, signs: int, meeting: Meeting | None) -> Certificate:
+    exact = around.exact_answers
+    return Certificate(signs, exact, exact, *((meeting.verdicts, meeting.undecided) if meeting else ()))
 
 
 def surroundings(network: object, point: object, domain: object) -> Surroundings:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import warnings
 from fractions import Fraction
 
+import cvxpy as cp
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
 import linear_regions as lr
 from linear_regions import lp
+from linear_regions.errors import InvalidInput
 from linear_regions.lp import Status
 from linear_regions.rational_lp import interior, least, slack
 
@@ -90,6 +94,72 @@ def test_verdicts_are_those_of_highs_or_right(kind: str, m: int, d: int) -> None
         assert ours.status[i] == right
         if exact is not None:
             assert abs(Fraction(float(ours.value[i])) - exact) <= Fraction(float(ours.error[i]))
+
+
+def greatest(x: cp.Variable, value: cp.Expression, constraints: list[cp.Constraint]) -> tuple[str, float]:
+    """What Clarabel, an interior-point method, says of the greatest value of a concave function."""
+    problem = cp.Problem(cp.Maximize(value), constraints)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of inaccurate solutions
+        with contextlib.suppress(cp.SolverError):
+            problem.solve(solver="CLARABEL")
+    return str(problem.status), math.nan if problem.value is None else float(problem.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_verdicts_are_those_of_cvxpy_or_right(kind: str) -> None:
+    """Feasibility and optima; where they differ, rational arithmetic tells who is right."""
+    rng, d, k = np.random.default_rng([7, KINDS.index(kind)]), 4, 25
+    (c, A, b), x = problems(kind, rng, k, 12, d), cp.Variable(d)
+    sets, optima = lp.feasible(A, b), lp.minimize(c, A, b)
+    agreed = 0
+    for i in range(k):
+        status, value = greatest(x, -c[i] @ x, [A[i] @ x <= b[i]])
+        theirs = {"optimal": Status.OPTIMAL, "infeasible": Status.EMPTY, "unbounded": Status.UNBOUNDED}.get(status)
+        ours = Status(int(optima.status[i]))
+        close = ours != Status.OPTIMAL or abs(optima.value[i] + value) <= 1e-5 * (1 + abs(value))
+        agreed += theirs == ours and close
+        if not (theirs == ours and close):
+            exact, minimum = truth(c[i], A[i], b[i])
+            assert ours == exact
+            assert minimum is None or abs(Fraction(float(optima.value[i])) - minimum) <= optima.error[i]
+        _, depth = greatest(x, cp.min(cp.hstack([b[i] - A[i] @ x, 1.0])), [])
+        if (sets.status[i] == Status.INTERIOR) != (depth > 0):
+            assert sets.status[i] == interior(whole_rows(A[i], b[i]), d)[0]
+    assert agreed > k // 2 or kind in ("nearly", "flat", "degenerate")
+
+
+@pytest.mark.parametrize("d", [2, 4, 7])
+def test_sides_balls_and_projections_are_those_of_cvxpy(d: int) -> None:
+    rng, x, m = np.random.default_rng(d), cp.Variable(d), 6 * d
+    for _ in range(8):
+        A = rng.normal(size=(m, d))
+        b = A @ rng.normal(size=d) + rng.exponential(size=m)
+        _, radius = greatest(x, cp.min((b - A @ x) / np.linalg.norm(A, axis=1)), [])
+        assert radius == pytest.approx(lp.largest_ball(A, b).radius, rel=1e-5)
+        for i, is_redundant in enumerate(lp.redundant(A, b)):
+            others = np.arange(m) != i
+            _, beyond = greatest(x, cp.minimum(A[i] @ x - b[i], 1.0), [A[others] @ x <= b[others]])
+            assert abs(beyond) < 1e-6 or is_redundant == (beyond < 0)
+        point = 5 * rng.normal(size=d)
+        found = lp.project(A, b, point)
+        _, closeness = greatest(x, -cp.norm(x - point), [A @ x <= b])
+        assert found.distance == pytest.approx(-closeness, rel=1e-5, abs=1e-6)
+        assert found.lower == pytest.approx(found.distance, rel=1e-9)
+        assert (A @ found.point <= b + 1e-9 * (1 + np.abs(b))).all()
+
+
+def test_projections_on_flat_and_empty_sets_and_from_inside() -> None:
+    line = lp.project([[1.0, 1.0], [-1.0, -1.0]], [1.0, -1.0], [2.0, 2.0])
+    assert line.point.tolist() == pytest.approx([0.5, 0.5])
+    assert line.lower <= line.distance == pytest.approx(1.5 * 2**0.5)
+    assert line.lower == pytest.approx(line.distance)
+    inside = lp.project([[1.0, 0.0], [0.0, 0.0]], [1.0, 0.0], [0.25, 7.0])
+    assert (inside.point.tolist(), inside.distance, inside.lower) == ([0.25, 7.0], 0.0, 0.0)
+    with pytest.raises(InvalidInput, match="have points, got a set that is empty"):
+        lp.project([[1.0], [-1.0]], [0.0, -1.0], [0.0])
+    with pytest.raises(InvalidInput, match=r"point must have shape \(1,\)"):
+        lp.project([[1.0]], [0.0], [0.0, 1.0])
 
 
 @pytest.mark.parametrize("kind", KINDS)

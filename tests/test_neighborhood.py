@@ -99,6 +99,12 @@ def test_radius() -> None:
     assert seen <= found
     assert len(found) <= len(seen) + 2  # a sliver may lie between the points of the disc
     assert len(found) < len(whole)
+    nearest = np.linalg.norm(disc[:, None] - point, axis=2).ravel()
+    for (low, high), pattern in zip(near.distances.tolist(), near.patterns.tolist(), strict=True):
+        cell = [tuple(p) for p in whole.patterns.tolist()].index(tuple(pattern))
+        own = nearest[whole.find(disc) == cell].min(initial=0.4)
+        assert low <= high <= own + 1e-12
+        assert own - 0.01 < low
 
 
 def test_fewer_neurons_than_inputs() -> None:
@@ -122,7 +128,7 @@ def test_an_image() -> None:
     case = load_demo(epoch=20)
     network = lr.Network.from_arrays(case.weights, case.biases)
     near = lr.explore(network, case.images_012[0], max_cells=4)
-    assert (len(near), near.complete, near.exact_answers) == (4, False, 0)
+    assert (len(near), near.complete, near.certificate.exact_signs) == (4, False, 0)
     assert near.depth.tolist() == [0, 1, 1, 1]
     z = network.preactivations(case.images_012[:1])
     assert (np.concatenate([own[0] > 0 for own in z]) == near.patterns[0]).all()

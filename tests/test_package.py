@@ -39,7 +39,7 @@ def test_a_folder_refuses_its_own_name(folder: str) -> None:
 
 
 def test_import_loads_nothing_heavy(tmp_path: Path) -> None:
-    heavy = {"flint", "matplotlib", "numba", "numpy", "scipy", "torch", "tqdm"}
+    heavy = {"cvxpy", "flint", "matplotlib", "numba", "numpy", "scipy", "torch", "tqdm"}
     result = run_python(f"import sys, linear_regions; print(sorted({heavy} & set(sys.modules)))", cwd=tmp_path)
     assert result.stdout.strip() == "[]", result.stderr
 
