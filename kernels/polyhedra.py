@@ -52,28 +52,24 @@ def facets(offset: Ints, rows: Floats, error: Floats, point: Floats, reach: Floa
             _held_facets(first, m, d, n_rows, work, answer, beyond)
             if answer[first + k] == UNKNOWN:
                 answer[first + k] = _LATER
-                if (
-                    status == LEAST
-                    and work.table[0, d] > 0.0
-                    and never_negative(
-                        work.rows,
-                        work.error,
-                        work.rows,
-                        work.error,
-                        k,
-                        1.0,
-                        d,
-                        reach,
-                        work.table,
-                        work.nonbasic,
-                        work.scratch,
-                    )
-                ):
+                if status == LEAST and work.table[0, d] > 0.0 and not _is_held(k, work) and never_negative(
+                    work.rows, work.error, work.rows, work.error, k, 1.0, d, reach, work.table, work.nonbasic,
+                    work.scratch,
+                ):  # fmt: skip
                     answer[first + k] = NO
             k = _nearest(first, d, n_rows, work, answer)
         for k in range(m):
             if is_inside and answer[first + k] >= UNKNOWN:
                 answer[first + k] = _without(first, k, m, d, rows, error, point, p, reach, work, beyond)
+
+
+@scalar
+def _is_held(k: int, work: Work) -> bool:
+    """Whether the dictionary holds constraint k, so that it may be one of those that prove it themselves."""
+    for j in range(work.nonbasic.shape[0]):
+        if work.nonbasic[j] == k:
+            return True
+    return False
 
 
 @scalar

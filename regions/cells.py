@@ -29,6 +29,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
+MOST_DIMENSIONS = 10
+"""Where cells may still have corners that can be listed."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cells:
@@ -59,10 +62,17 @@ class Cells:
 
         if isinstance(self.coarse, HalfspaceComplex):
             raise InvalidInput(
-                "this needs the corners of the cells, which linear programs do not find: take regions.with_corners(), "
-                'or method="vertices" in up to six dimensions'
+                f"this needs the corners of the cells, which linear programs do not find: {self._advice}"
             )
         return sharpened(self, self.coarse)
+
+    @property
+    def _advice(self) -> str:
+        if self.dim <= 6:
+            return 'take method="vertices"'
+        if self.dim <= MOST_DIMENSIONS and self.domain.volume is not None:
+            return "take regions.with_corners()"
+        return "there are facets, interior_points, largest_balls and, on bounded domains, estimated_volumes"
 
     @cached_property
     def halfspaces(self) -> HalfspaceComplex:

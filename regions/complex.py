@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import Cells, Floats, Ints
+from .cells import MOST_DIMENSIONS, Cells, Floats, Ints
 from .errors import MissingExtra, invalid
 from .halfspace_complex import HalfspaceComplex
 from .measures import boundary, checks, counts, distance, estimates, location, maps
@@ -20,8 +20,6 @@ from .network.cast import read_only
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_MOST_DIMENSIONS = 10  # where cells may still have corners that can be counted
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -303,8 +301,8 @@ class Regions(Cells):
         """
         if not isinstance(self.coarse, HalfspaceComplex):
             return self
-        if not 3 <= self.dim <= _MOST_DIMENSIONS or self.domain.volume is None:
-            rule = f"be bounded and have from 3 to {_MOST_DIMENSIONS} dimensions for its cells to have corners"
+        if not 3 <= self.dim <= MOST_DIMENSIONS or self.domain.volume is None:
+            rule = f"be bounded and have from 3 to {MOST_DIMENSIONS} dimensions for its cells to have corners"
             raise invalid("domain", rule, repr(self.domain))
         return replace(self, coarse=self.coarse.solid())
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cached_property
 from importlib import import_module
+from math import gcd
+from numbers import Real
 from typing import Any
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from .domain import Slice, Space
+from .domain.faces import whole
 from .errors import InvalidInput, MissingExtra, invalid
 from .local import Surroundings
+from .metric import lengths
 from .network.cast import as_list, exact_array, read_only
 
 Floats = NDArray[np.float64]
@@ -44,7 +50,8 @@ class ConvexSet:
     Attributes
     ----------
     hull : Space or Slice
-        All of the input space, or the flat in which the set lies. Its coordinates are those of the set.
+        All of the input space, or the flat in which the set lies, exactly where floats hold multiples of a basis. Its
+        coordinates are those of the set.
 
     Raises
     ------
@@ -71,7 +78,12 @@ class ConvexSet:
     ConvexSet(2-D in 3-D, 2 constraints, by CLARABEL)
     """
 
+    variable: Any
+    constraints: tuple[Any, ...]
+    solver: str
+    tolerance: float
     hull: Space | Slice
+    _start: Floats
 
     def __init__(
         self, variable: Any, constraints: Sequence[Any], *, solver: str = "CLARABEL", tolerance: float = 1e-6
@@ -90,7 +102,7 @@ class ConvexSet:
             raise invalid("variable", "not be an integer variable, nor any other of the constraints", "one that is")
         if solver not in cp.installed_solvers():
             raise invalid("solver", f"be one of {cp.installed_solvers()}", repr(solver))
-        if not 0 < tolerance < np.inf:
+        if not (isinstance(tolerance, Real) and 0 < tolerance < np.inf):
             raise invalid("tolerance", "be a positive number", tolerance)
         self.variable, self.constraints = variable, tuple(own)
         self.solver, self.tolerance = solver, float(tolerance)
@@ -110,6 +122,8 @@ class ConvexSet:
     def project(self, x: object) -> Floats:
         """The point of the set nearest to x; both (n_0,), in the input space.
 
+        As exact as the solver: where the set is bent or has a corner there, often only to the root of its accuracy.
+
         Raises
         ------
         InvalidInput
@@ -119,9 +133,9 @@ class ConvexSet:
         if point.shape != (self.n_inputs,):
             raise invalid("x", f"have shape ({self.n_inputs},)", point.shape)
         step = self.variable - point
-        if not self.solved(cp.Problem(cp.Minimize(cp.norm(step)), self.constraints)):
+        if not _solved(self.solver, cp.Problem(cp.Minimize(cp.norm(step)), self.constraints)):
             raise InvalidInput(f"the nearest point was not found by {self.solver}: try another solver")
-        return self.value
+        return self._point
 
     @cached_property
     def center(self) -> Floats:
@@ -133,23 +147,23 @@ class ConvexSet:
             If the set has no inner points in its hull.
         """
         cp, d = _cvxpy(), self.dim
-        basis = self.hull.basis
+        inverse = np.linalg.pinv(self.hull.basis)
         along, start = cp.Parameter(self.n_inputs), self._start
         height = along @ (self.variable - start)
         farthest = cp.Problem(cp.Maximize(height), [*self.constraints, height <= 1])
-        points, span = [self.coordinates(start)], np.empty((0, d))
+        points, span = [self.coordinates(start[None])[0]], np.empty((0, d))
         for _ in range(d):
             normal = np.linalg.svd(span, full_matrices=True)[2][-1] if len(span) else np.eye(d)[0]
             steps = []
             for sign in (1, -1):
-                along.value = sign * (basis @ normal)
-                if self.solved(farthest):
-                    steps.append(self.coordinates(self.value) - points[0])
+                along.value = sign * (normal @ inverse)
+                if _solved(self.solver, farthest):
+                    steps.append(self.coordinates(self._point[None])[0] - points[0])
             step = max(steps, key=lambda s: abs(float(s @ normal)), default=np.zeros(d))
             if not abs(step @ normal) > self.tolerance:
                 raise invalid(
                     "constraints", "hold for inner points of a set whose equalities are stated with == of the variable",
-                    f"a set that is flat along {np.round(basis @ normal, 6)}",
+                    f"a set that is thinner than its tolerance along {np.round(normal @ inverse, 6)}",
                 )  # fmt: skip
             points.append(points[0] + step)
             span = np.vstack([span, step / np.linalg.norm(step)])
@@ -159,62 +173,85 @@ class ConvexSet:
         """Raise InvalidInput if a point, in the coordinates of the hull, is not in the set."""
         x = self.hull.embed(t[None])[0]
         if np.linalg.norm(self.project(x) - x) > self.tolerance * max(1.0, float(np.abs(x).max())):
-            raise invalid("point", "lie inside the domain", "a point outside")
+            raise invalid("point", "lie in the domain", "a point outside")
 
-    def solved(self, problem: Any) -> bool:
-        """Whether the solver finds an optimum."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of inaccurate solutions: they do not count as solved
-            try:
-                problem.solve(solver=self.solver)
-            except _cvxpy().SolverError:
-                return False
-        return bool(problem.status == "optimal")
+    def embed(self, t: object) -> Floats:
+        """Map coordinates of the hull (M, d) to inputs (M, n_0), in float64."""
+        return self.hull.embed(t)
+
+    def coordinates(self, x: object) -> Floats:
+        """Coordinates (M, d) of the points of the hull nearest to x (M, n_0), in float64."""
+        return self.hull.coordinates(x) if isinstance(self.hull, Slice) else self.hull.embed(x)
 
     @property
-    def value(self) -> Floats:
-        """(n_0,) the point that was found last."""
+    def _point(self) -> Floats:
+        """The point that the solver has found last."""
         return np.array(self.variable.value, np.float64)
-
-    def coordinates(self, x: Floats) -> Floats:
-        """A point x (n_0,) of the set in the coordinates of the hull (d,)."""
-        return x if isinstance(self.hull, Space) else self.hull.coordinates(x[None])[0]
 
     def _some_point(self) -> Floats:
         cp = _cvxpy()
         problem = cp.Problem(cp.Minimize(0), self.constraints)
-        if not self.solved(problem):
+        if not _solved(self.solver, problem):
             if problem.status is None:
                 raise invalid("solver", "be one that takes these constraints", repr(self.solver))
             raise invalid("constraints", "have points in common", f"the answer {problem.status!r} of {self.solver}")
-        return self.value if self.variable.value is not None else np.zeros(self.n_inputs)
+        return self._point if self.variable.value is not None else np.zeros(self.n_inputs)
 
     def _hull(self) -> Space | Slice:
-        """The flat that equalities of the variable alone leave: linear equations, by singular values."""
+        """The flat that equalities of the variable alone leave; exact where floats hold multiples of a basis."""
         cp, n = _cvxpy(), self.n_inputs
         kinds = (cp.constraints.Equality, cp.constraints.Zero)
         linear = [c for c in self.constraints if isinstance(c, kinds)]
         equal = [c.expr for c in linear if {v.id for v in c.variables()} == {self.variable.id}]
-        if not equal:
-            return Space(n)
         before = self.variable.value
-        values = []
-        for x in (np.zeros(n), *np.eye(n)):
-            self.variable.save_value(x)
-            values.append(np.concatenate([np.ravel(expr.value) for expr in equal]))
+        self.variable.save_value(np.zeros(n))
+        rows = [row for expr in equal for row in _linear_rows(expr, self.variable)]
         self.variable.save_value(before)
-        matrix = np.stack([v - values[0] for v in values[1:]], axis=1)
-        _, size, directions = np.linalg.svd(matrix)
-        rank = int(np.sum(size > max(matrix.shape) * 1e-13 * size.max(initial=0.0)))
+        reduced, scale, rank = flint.fmpz_mat([[*map(int, row)] for row in rows] or [[0] * (n + 1)]).rref()
+        pivots = [next(j for j in range(n + 1) if reduced[i, j] != 0) for i in range(rank)]
+        if n in pivots:
+            raise invalid("constraints", "have points in common", "equalities that contradict each other")
         if n - rank < 2:
             raise invalid("constraints", "leave a set of two dimensions or more", f"equalities that leave {n - rank}")
-        origin = np.linalg.lstsq(matrix, -values[0], rcond=None)[0]
-        return Slice(origin, directions[rank:].T, Space(n - rank)) if rank else Space(n)
+        if not rank:
+            return Space(n)
+        free = [j for j in range(n) if j not in pivots]
+        origin, basis = np.zeros(n), np.zeros((n, len(free)))
+        for i, pivot in enumerate(pivots):
+            origin[pivot] = float(Fraction(-int(reduced[i, n]), int(scale)))
+        for column, j in enumerate(free):
+            entries = {j: int(scale), **{pivot: -int(reduced[i, j]) for i, pivot in enumerate(pivots)}}
+            common = gcd(*entries.values())
+            size = max(abs(v) for v in entries.values()) // common
+            for row, v in entries.items():
+                basis[row, column] = v // common if size < 2**53 else float(Fraction(v, size * common))
+        return Slice(origin, basis, Space(len(free)))
 
     def __repr__(self) -> str:
         """The dimensions and the solver."""
         flat = "" if self.dim == self.n_inputs else f" in {self.n_inputs}-D"
         return f"ConvexSet({self.dim}-D{flat}, {len(self.constraints)} constraints, by {self.solver})"
+
+
+def _solved(solver: str, problem: Any) -> bool:
+    """Whether a solver finds an optimum."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of inaccurate solutions: they do not count as solved
+        try:
+            problem.solve(solver=solver)
+        except _cvxpy().SolverError:
+            return False
+        except ValueError as error:  # as of NaN or infinity among the numbers
+            raise InvalidInput(f"constraints must be ones that {solver} takes, got the error: {error}") from error
+    return bool(problem.status == "optimal")
+
+
+def _linear_rows(expr: Any, variable: Any) -> list[tuple[int, ...]]:
+    """The integer rows (a, c) of an affine expression a.x + c, taken at x = 0."""
+    matrix = expr.grad[variable]
+    columns = np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix).reshape(variable.size, -1)
+    start = np.ravel(expr.value, order="F")
+    return [whole([Fraction(v) for v in [*a, c]]) for a, c in zip(columns.T.tolist(), start.tolist(), strict=True)]
 
 
 class Meeting:
@@ -238,7 +275,7 @@ class Meeting:
         if m:
             constraints.append(self.rows @ self.y + self.offset >= depth)
         self.problem = cp.Problem(cp.Maximize(depth), constraints)
-        self.depth = depth
+        self.x, self.depth = convex.variable, depth
         self.points: list[Floats] = []  # of the set in the cells that meet it, in the coordinates of the hull
         self.verdicts = self.undecided = 0
 
@@ -246,18 +283,21 @@ class Meeting:
         """Whether the cell with these signs meets the set."""
         rows, error = self.around.constraints(words)
         gradient, long = self.around.gradients(rows, error)
-        length = np.linalg.norm(gradient, axis=1)
-        flat = ~(length > long)  # the same everywhere: not a side of the cell
+        length, length_error = lengths(gradient)
+        flat = length <= 0
+        for i in np.flatnonzero(~(length > long + length_error)).tolist():
+            (row,) = self.around.settler.constraints([int(self.around.labels[i])], words)
+            flat[i] |= not any(row[:-1])  # the same everywhere: not a side of the cell
         rows = np.where(flat[:, None], 0.0, rows) / np.where(flat, 1.0, length)[:, None]
         rows[flat, -1] = 1.0
         self.rows.value, self.offset.value = rows[:, :-1], rows[:, -1]
         self.verdicts += 1
-        if not self.convex.solved(self.problem):
+        if not _solved(self.convex.solver, self.problem):
             self.undecided += 1
             return False
         reached = min(float(self.depth.value), (rows[:, :-1] @ self.y.value + rows[:, -1]).min(initial=np.inf))
         if reached > self.convex.tolerance:
-            self.points.append(self.convex.coordinates(self.convex.value))
+            self.points.append(self.convex.coordinates(self.x.value[None])[0])
             return True
         self.undecided += float(self.depth.value) >= -self.convex.tolerance
         return False

@@ -163,8 +163,8 @@ def enumerate_regions(
         differ within their error bounds from those of single calls.
     method : {"auto", "vertices", "lp"}
         How cells are known: by their corners, in up to six dimensions, or by inequalities, in two dimensions or more;
-        then cells have no corners, and what is measured on them is in `Regions.facets`, `inradii` and the like. "auto"
-        takes corners where it can.
+        then cells have no corners, and what is measured on them is in `Regions.facets`, `largest_balls` and the like.
+        "auto" takes corners where it can.
     max_regions : int, optional
         Stop with an error once there are more, in all domains of a sequence together.
     n_jobs : int
@@ -303,6 +303,8 @@ def count_regions(
     with one_blas_thread():
         program = compile_network(network)
         if isinstance(domain, ConvexSet):
+            if method != "auto" or n_jobs != 1 or executor is not None:
+                raise invalid("domain", "be other than a ConvexSet for a method, n_jobs or an executor", repr(domain))
             result = _meeting(network, domain, max_regions, progress)
         elif domain.dim == 1:
             regions = _lines(network, program, [domain], max_regions)[0]
@@ -317,7 +319,8 @@ def _meeting(network: Network, convex: ConvexSet, max_regions: int | None, progr
     program = compile_network(network)
     layers = _layers(program)
     budget = Budget(len(program.steps), layers, max_regions)
-    per_step, certificate = cells_meeting(network, convex, budget, progress)
+    with np.errstate(all="ignore"):  # what is not finite proves nothing
+        per_step, certificate = cells_meeting(network, convex, budget, progress)
     return RegionCount(int(per_step[-1]) if program.steps else 1, per_step[layers], certificate)
 
 

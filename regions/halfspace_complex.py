@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 import flint
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import polyhedra
-from linear_regions.kernels.bounds import UNIT
+from linear_regions.kernels.bounds import SLACK, TINY
 from linear_regions.kernels.halfspaces import Work, work_for
 
 from .bits import word_count
@@ -27,8 +28,9 @@ from .errors import InvariantViolated, invalid
 from .exact import Row
 from .geometry import LineComplex, PlaneComplex
 from .measures.patterns import PatternTable
+from .metric import largest_balls, lengths
 from .network.cast import read_only
-from .rational_lp import Point, inside_or_interior, least
+from .rational_lp import Point, as_floats, inside_or_interior, least
 from .rows import Frame, Rows, frame_of, signs_behind
 from .settle import Settler
 from .solid_complex import SolidComplex
@@ -128,7 +130,7 @@ class HalfspaceComplex:
         points = self.inside.copy()
         for cell in np.flatnonzero(np.isnan(points).any(axis=1)).tolist():
             exact = self.exact_point(cell, self.settler.constraints(self.labels(cell), self.words(cell)))
-            points[cell] = [float(v) for v in exact]
+            points[cell] = as_floats(exact)
         return read_only(points)
 
     # Facets
@@ -217,22 +219,20 @@ class HalfspaceComplex:
     @cached_property
     def balls(self) -> Balls:
         """A largest ball in each cell."""
-        d = self.dim
-        centers, radii = np.empty((self.n_cells, d)), np.empty((self.n_cells, 2))
-        goal = np.zeros((1, d + 2))
-        goal[0, d] = -1.0
-        reach = self.frame.reach
+        centers, radii = np.empty((self.n_cells, self.dim)), np.empty((self.n_cells, 2))
+        least, reach = int(self.frame.shift.min()), self.frame.reach
         if len(reach):
-            reach = np.append(reach, self.frame.chart.reach.min())
-        unit = np.ldexp(1.0, -self.frame.shift)
+            reach = np.append(reach, np.ldexp(self.frame.chart.reach.min(), -least))
+        unit = np.ldexp(1.0, least - self.frame.shift)  # radii are in units of 2^least
         for b in self._blocks(self.interior_points):
-            with np.errstate(all="ignore"):  # infinite lengths prove nothing
-                norm = np.linalg.norm(b.rows[:, :-1] * unit, axis=1)
-                norm_error = b.error[:, 0] * np.linalg.norm(unit) + 8 * d * UNIT * norm
-            polyhedra.centres(
-                b.offset, b.rows, b.error, norm, norm_error, b.point, reach, _work(b, d + 1, 0), np.empty((1, d + 1)),
-                goal, np.zeros((1, 2)), centers[b.cells], radii[b.cells],
-            )  # fmt: skip
+            with np.errstate(all="ignore"):  # lengths that are not finite prove nothing
+                norm, norm_error = lengths(b.rows[:, :-1] * unit)
+                norm_error += b.error[:, 0] * np.linalg.norm(unit) * SLACK + TINY
+            centers[b.cells], radii[b.cells] = largest_balls(
+                b.offset, b.rows, b.error, norm, norm_error, b.point, reach
+            )
+        with np.errstate(over="ignore"):
+            radii = np.ldexp(radii, least)
         return Balls(read_only(self.frame.t(centers)), *(read_only(own.copy()) for own in radii.T))
 
     @cached_property
@@ -257,6 +257,16 @@ class HalfspaceComplex:
             return False
         total = [-sum(column) for column in zip(*rows, strict=True)]
         return least(rows, total, self.exact_point(cell, rows)).direction is None
+
+    def recession_cone(self, cell: int) -> list[tuple[Fraction, ...]]:
+        """Directions that span the recession cone of a cell: its extreme rays, and lines both ways if it holds some."""
+        rows = [row[:-1] for row in self.settler.constraints(self.labels(cell), self.words(cell)) if any(row[:-1])]
+        kernel, nullity = flint.fmpz_mat([list(row) for row in rows] or [[0] * self.dim]).nullspace()
+        columns = zip(*kernel.tolist(), strict=True)
+        lines = [tuple(map(int, own)) for own, _ in zip(columns, range(nullity), strict=False)]
+        both = [*lines, *(tuple(-v for v in line) for line in lines)]
+        found = [*(ray for ray, _ in extreme_rays([*rows, *both])), *both]
+        return [tuple(Fraction(v, gcd(*ray)) for v in ray) for ray in found]
 
     def solid(self) -> SolidComplex:
         """The cells with their corners, in three dimensions or more; all of them have to be bounded.

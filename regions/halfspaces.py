@@ -196,6 +196,7 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
 
     def answer(self, block: HalfspaceBlock, cells: kernels.Cells, state: Ints, number: int) -> None:
         """Whether a hyperplane cuts a cell, in rational arithmetic; room for the new cell is there."""
+        self.budget.check()
         plane, i, new = (int(state[j]) for j in (kernels.PLANE, kernels.CELL, kernels.N_CELLS))
         p, step = int(cells.parent[i]), self.program.steps[number]
         words = [*self.program.words(block.pattern[p]), cells.sign[i]]

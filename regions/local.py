@@ -24,10 +24,10 @@ from linear_regions.kernels.halfspaces import work_for
 from .bits import packed
 from .domain.chart import AffineChart, HalfspaceChart, exact, generic, identity_chart
 from .exact import cell_pieces
+from .metric import largest_balls, lengths, nearest
 from .network import Affine, Network
-from .program import Program, compile_network
-from .projection import nearest
-from .rational_lp import Point, inside_or_interior, least, slack
+from .program import Program, compile_network, frobenius
+from .rational_lp import Point, as_floats, inside_or_interior, least, slack
 from .rows import Frame, Rows, is_multiple, signs_behind, through
 from .settle import Settler
 
@@ -95,25 +95,25 @@ class Surroundings:
 
     def __init__(self, network: Network, chart: HalfspaceChart, t: Floats) -> None:
         self._first, self._affine = network.layers[0].affine, chart.charts[0]
-        w, (origin, basis) = self._first.weight, self._affine.floats
-        gradient = w if self._affine.is_identity else w @ basis
-        self.reduced = (
-            not chart.facets and len(network.layers) > 1 and _independent(self._first, self._affine, gradient)
-        )
+        first = _FirstLayer(self._first, self._affine)
+        self.reduced = not chart.facets and len(network.layers) > 1 and first.is_independent
         self.t, self.point, self.point_error = t, t, np.zeros(len(t))
         if self.reduced:
-            n = len(w)
+            n, (origin, basis) = len(first.exponent), self._affine.floats
             chart = HalfspaceChart([], [identity_chart(n)], generic(n), np.empty(0))
             x = t if self._affine.is_identity else origin + basis @ t
             far = np.abs(t) if self._affine.is_identity else np.abs(origin) + np.abs(basis) @ np.abs(t)
-            self.point = w @ x + self._first.bias
+            self.point = first.weight @ x + first.bias
             rounding = 2 * (len(x) + len(t) + 4) * UNIT
-            self.point_error = rounding * (np.abs(w) @ far + np.abs(self._first.bias)) * SLACK
-            self._pseudo_inverse = np.linalg.pinv(gradient)
-            self.metric = np.asarray(np.linalg.qr(gradient.T, mode="r")).T  # |a gradient| = |a metric|
+            self.point_error = rounding * (np.abs(first.weight) @ far + np.abs(first.bias)) * SLACK + TINY
+            self._pseudo_inverse = np.linalg.pinv(first.gradient)
+            self.metric = np.asarray(np.linalg.qr(first.gradient.T, mode="r")).T  # |a gradient| = |a metric|
+            self._metric_size = first.size
         else:
             self.metric = np.eye(chart.dim)
-        self.network = _without_first(network) if self.reduced else network
+            self._metric_size = float(np.sqrt(chart.dim)) * (1 + 1e-9)
+        self._exponent = first.exponent
+        self.network = _without_first(network, first.exponent) if self.reduced else network
         self.program: Program = compile_network(self.network)
         self.settler = Settler(self.program, chart.charts[0], chart.facets)
         self.frame = Frame(chart, np.zeros(chart.dim, np.int64))  # coordinates are those of the domain, not scaled
@@ -123,17 +123,32 @@ class Surroundings:
     @cached_property
     def start(self) -> Point:
         """The given point, exactly."""
-        return _image(self._first, self._affine, exact(self.t)) if self.reduced else exact(self.t)
+        if not self.reduced:
+            return exact(self.t)
+        image = _image(self._first, self._affine, exact(self.t))
+        return [z / Fraction(2) ** e for z, e in zip(image, self._exponent.tolist(), strict=True)]
 
     @property
     def dim(self) -> int:
         """Number of coordinates."""
         return self.frame.dim
 
+    @cached_property
+    def _heights_of_facets(self) -> list[Fraction]:
+        """By how much the given point satisfies the domain's inequalities."""
+        return [-sum(map(mul, facet, [*self.start, Fraction(1)])) for facet in self.frame.chart.facets]
+
     @property
     def start_is_inside(self) -> bool:
-        """Whether the given point lies inside the domain."""
-        return all(sum(map(mul, facet, [*self.start, Fraction(1)])) < 0 for facet in self.frame.chart.facets)
+        """Whether the given point lies in the domain, its boundary included."""
+        return min(self._heights_of_facets, default=Fraction(1)) >= 0
+
+    @cached_property
+    def _inward(self) -> Floats | None:
+        """From a point on the domain's boundary a way into it."""
+        if min(self._heights_of_facets, default=Fraction(1)) > 0:
+            return None
+        return self.frame.chart.inside - self.t
 
     def inputs(self, points: Floats) -> Floats:
         """Points (k, dim) as those of the domain that are nearest to the given one, (k, d)."""
@@ -145,7 +160,7 @@ class Surroundings:
     def from_inputs(self) -> tuple[Floats, Floats]:
         """Matrix and vector that map inputs in the domain's hull to the coordinates here, rounded."""
         if self.reduced:
-            return self._first.weight, self._first.bias
+            return np.ldexp(self._first.weight, -self._exponent[:, None]), np.ldexp(self._first.bias, -self._exponent)
         if self._affine.is_identity:
             return np.eye(self.dim), np.zeros(self.dim)
         origin, basis = self._affine.floats
@@ -155,7 +170,10 @@ class Surroundings:
     # Cells
 
     def signs_at_start(self) -> list[Words]:
-        """The signs of a cell that holds the given point; next to it, along the axes, where it is on a boundary."""
+        """The signs of a cell that holds the given point.
+
+        Where that is on a boundary, next to it: into the domain, if it is on the domain's boundary, or along the axes.
+        """
         words: list[Words] = []
         lines = self.rows.first()
         for number, step in enumerate(self.program.steps):
@@ -173,12 +191,16 @@ class Surroundings:
         self.exact_answers += 1
         row = self.settler.row(label, words)
         height = slack(row, self.start)
+        if not height and self._inward is not None:
+            height = sum(map(mul, row, exact(self._inward)), start=Fraction(0))
         return height > 0 if height else next((v > 0 for v in row[:-1] if v), False)
 
     def first_cell(self) -> Cell:
         """The cell of the given point."""
         words = self.signs_at_start()
-        return self._cell(words, self.point, *self.constraints(words))
+        rows, error = self.constraints(words)
+        point = self.point if self._inward is None else self._half_way(self.point, self._inward, rows)
+        return self._cell(words, point, rows, error)
 
     def _cell(self, words: list[Words], point: Floats, rows: Floats, error: Floats) -> Cell:
         """The cell with these signs, around a point that is thought to lie inside, with its facets."""
@@ -232,7 +254,7 @@ class Surroundings:
         if found.value >= 0:
             return False
         share = (1 + slack(goal, start) / (slack(goal, start) - found.value)) / 2
-        beyond[i] = [float(v + share * (w - v)) for v, w in zip(start, found.point, strict=True)]
+        beyond[i] = as_floats([v + share * (w - v) for v, w in zip(start, found.point, strict=True)])
         return True
 
     def _different(self, rows: Floats, error: Floats, label: Index, words: list[Words]) -> tuple[Flags, Flags]:
@@ -241,17 +263,19 @@ class Surroundings:
         And which of them share their hyperplane with others; all, if some row vanishes everywhere, as it need not do so
         behind a facet.
         """
-        size = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        shrunk = np.ldexp(rows, -np.frexp(np.abs(rows).max(axis=1))[1][:, None])
+        size = np.sqrt(np.einsum("ij,ij->i", shrunk, shrunk))
         flat = ~(np.abs(rows[:, :-1]).max(axis=1, initial=0.0) > error[:, 0])
         kept, tied = np.ones(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
         for i in np.flatnonzero(flat).tolist():
             (row,) = self.settler.constraints([int(label[i])], words)
             kept[i] = any(row[:-1])
             tied |= not any(row)
-        safe = np.where(size > 0, size, 1.0)
-        unit, off = rows / safe[:, None], 2 * (np.sqrt(self.dim) * error[:, 0] + error[:, 1]) / safe
+        safe, largest = np.where(size > 0, size, 1.0), np.abs(rows).max(axis=1)
+        unit, off = shrunk / safe[:, None], 2 * (np.sqrt(self.dim) * error[:, 0] + error[:, 1])
+        off = 2 * np.divide(off, largest, out=np.zeros_like(off), where=off > 0)  # `shrunk` is half as long at least
         apart = 1e-9 + (off[:, None] + off) ** 2  # at least what rounding and errors can part equal ones by
-        near = np.triu(unit @ unit.T > 1 - apart, 1) & kept[:, None] & kept
+        near = np.triu(~(unit @ unit.T <= 1 - apart), 1) & kept[:, None] & kept  # and what is not finite
         for i, j in np.argwhere(near).tolist():
             first, second = self.settler.constraints([int(label[i]), int(label[j])], words)
             if kept[i] and is_multiple(first, second):
@@ -290,10 +314,15 @@ class Surroundings:
         height, depth = row[:-1] @ cell.point + row[-1], row[:-1] @ cell.beyond[i] + row[-1]
         at = cell.point + height / (height - depth) * way
         rows, error = self.constraints(words)
-        slacks, rates = rows[:, :-1] @ at + rows[:, -1], rows[:, :-1] @ way
-        ahead = (rates < 0) & (self.labels != cell.label[i])
+        others = rows[self.labels != cell.label[i]]
+        return self._cell(words, self._half_way(at, way, others), rows, error)
+
+    def _half_way(self, point: Floats, way: Floats, rows: Floats) -> Floats:
+        """Half way from a point to where the first of some hyperplanes is met, or to the end of the way."""
+        slacks, rates = rows[:, :-1] @ point + rows[:, -1], rows[:, :-1] @ way
+        ahead = rates < 0
         lengths = np.maximum(slacks[ahead], 0.0) / -rates[ahead]
-        return self._cell(words, at + 0.5 * min(lengths.min(initial=np.inf), 1.0) * way, rows, error)
+        return np.asarray(point + 0.5 * min(lengths.min(initial=np.inf), 1.0) * way)
 
     def outputs(self, words: list[Words]) -> tuple[Floats, Floats]:
         """The rows (n_out, d + 1) of the network's outputs on the cell with these signs, and their errors."""
@@ -331,9 +360,9 @@ class Surroundings:
     def gradients(self, rows: Floats, error: Floats) -> tuple[Floats, Floats]:
         """Rows as (m, d) over orthonormal coordinates, and bounds of the errors of their lengths."""
         g = rows[:, :-1] @ self.metric
-        size = np.linalg.norm(rows[:, :-1], axis=1)
-        scale = float(np.linalg.norm(self.metric)) * (1 + 1e-9)
-        return g, (np.sqrt(self.dim) * error[:, 0] + self._metric_error * size) * scale
+        size, size_error = lengths(rows[:, :-1])
+        long = (np.sqrt(self.dim) * error[:, 0] + self._metric_error * (size + size_error)) * self._metric_size
+        return g, np.where(long > 0, long + TINY, 0.0)
 
     @cached_property
     def _metric_error(self) -> float:
@@ -377,53 +406,88 @@ class Surroundings:
 
     def inradius(self, cell: Cell) -> tuple[float, float]:
         """Proven bounds of the radius of a largest ball in a cell."""
-        d, own = self.dim, cell.is_facet
+        own = cell.is_facet
         rows, error = np.ascontiguousarray(cell.rows[own]), np.ascontiguousarray(cell.error[own])
         if not len(rows):
             return np.inf, np.inf
-        g, norm_error = self.gradients(rows, error)
-        goal, radius = np.zeros((1, d + 2)), np.empty((1, 2))
-        goal[0, d] = -1.0
+        g, long = self.gradients(rows, error)
+        norm, norm_error = lengths(g)
         reach = self.frame.reach
         if len(reach):
             reach = np.append(reach, reach.min())
-        polyhedra.centres(
-            np.array([0, len(rows)]), rows, error, np.linalg.norm(g, axis=1), norm_error, cell.point[None], reach,
-            work_for(len(rows), d + 1), np.empty((1, d + 1)), goal, np.zeros((1, 2)), np.empty((1, d)), radius,
-        )  # fmt: skip
+        _, radius = largest_balls(
+            np.array([0, len(rows)]), rows, error, norm, norm_error + long, cell.point[None], reach
+        )
         return float(radius[0, 0]), float(radius[0, 1])
 
 
-def _without_first(network: Network) -> Network:
-    """The network as a function of the first pre-activations; kept with it."""
-    kept = network.__dict__.get("_without_first")
-    if isinstance(kept, Network):
-        return kept
-    n = network.layers[0].affine.n_outputs
-    rest = [op for layer in network.layers for op in (layer.affine, layer.activation) if op is not None]
-    own = Network.chain([Affine.from_arrays(np.eye(n), np.zeros(n)), *rest[1:]])
-    network.__dict__["_without_first"] = own
-    return own
+class _FirstLayer:
+    """The pre-activations of the first layer as coordinates, times powers of two that make their gradients about one.
 
-
-def _independent(first: Affine, affine: AffineChart, gradient: Floats) -> bool:
-    """Whether there are fewer neurons in the first layer than coordinates, with independent gradients.
-
-    Singular values are off by what the matrix is, by Weyl's inequality, and by backward errors, whose constants are
-    taken large (Higham, section 9.13); where these do not tell, there is a proof modulo a prime, or none.
+    Attributes
+    ----------
+    exponent : (n,) ndarray of int64
+        Coordinate i is 2^-exponent[i] times pre-activation i.
+    weight, bias, gradient
+        Of the coordinates, by inputs and, (n, d), by the domain's coordinates; rounded.
+    size : float
+        A bound of the norm of the gradients, and of what their rounding is proportional to.
     """
-    n, d = gradient.shape
-    if n >= d:
-        return False
-    values = np.linalg.svd(gradient, compute_uv=False)
-    size = float(np.linalg.norm(first.weight)) * (
-        1.0 if affine.is_identity else float(np.linalg.norm(affine.floats[1]))
-    )
-    if values[-1] > 64 * (n + d) * n * UNIT * size:
-        return True
-    weight = _modular(first.weight)
-    rows = weight if affine.is_identity else weight * _modular(affine.floats[1])
-    return bool(rows.rank() == n)
+
+    def __init__(self, first: Affine, chart: AffineChart) -> None:
+        self._affine, self._chart = first, chart
+        with np.errstate(all="ignore"):  # what is not finite is no coordinate
+            self._measure()
+
+    def _measure(self) -> None:
+        first, chart = self._affine, self._chart
+        rows = _exponents(first.weight)
+        weight = np.ldexp(first.weight, -rows[:, None])
+        self._basis = None if chart.is_identity else chart.floats[1]
+        gradient = weight if self._basis is None else weight @ self._basis
+        more = _exponents(gradient)
+        self.exponent = np.clip(rows + more, -1000, 1000)
+        spread = lengths(weight)[0] * (1.0 if self._basis is None else frobenius(self._basis))
+        self.size = frobenius(np.ldexp(spread, -more)[None])
+        self.weight = np.ldexp(first.weight, -self.exponent[:, None])
+        self.bias = np.ldexp(first.bias, -self.exponent)
+        self.gradient = np.ldexp(gradient, (rows - self.exponent)[:, None])
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether there are fewer neurons than coordinates of the domain, with linearly independent gradients.
+
+        Singular values are off by what the matrix is, by Weyl's inequality, and by backward errors, whose constants are
+        taken large (Higham, section 9.13); where these do not tell, there is a proof modulo a prime, or none.
+        """
+        n, d = self.gradient.shape
+        finite = all(np.isfinite(own).all() for own in (self.weight, self.bias, self.gradient))
+        if n >= d or not finite or not np.isfinite(self.size):
+            return False
+        values = np.linalg.svd(self.gradient, compute_uv=False)
+        if values[-1] > 64 * (n + d) * n * UNIT * self.size + TINY:
+            return True
+        weight = _modular(self._affine.weight)
+        rows = weight if self._basis is None else weight * _modular(self._basis)
+        return bool(rows.rank() == n)
+
+
+def _exponents(rows: Floats) -> Ints:
+    """(n,) powers of two that bring the largest entries of rows to between a half and one."""
+    exponents: Ints = np.frexp(np.abs(rows).max(axis=1))[1].astype(np.int64)
+    return exponents
+
+
+def _without_first(network: Network, exponent: Ints) -> Network:
+    """The network as a function of the coordinates of its first layer; kept with it."""
+    kept = network.__dict__.setdefault("_without_first", {})
+    own = kept.get(exponent.tobytes())
+    if own is None:
+        rest = [op for layer in network.layers for op in (layer.affine, layer.activation) if op is not None]
+        first = Affine.from_arrays(np.diag(np.ldexp(1.0, exponent)), np.zeros(len(exponent)))
+        own = kept[exponent.tobytes()] = Network.chain([first, *rest[1:]])
+    assert isinstance(own, Network)
+    return own
 
 
 def _modular(values: Floats) -> flint.nmod_mat:

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from linear_regions.kernels import polyhedra
 from linear_regions.kernels import programs as kernels
 from linear_regions.kernels.bounds import SLACK, TINY, UNIT
-from linear_regions.kernels.halfspaces import Work, work_for
+from linear_regions.kernels.halfspaces import Work, scale_rows, work_for
 
 from .domain.faces import whole
 from .errors import invalid
 from .exact import Row
+from .metric import largest_balls, lengths, nearest
 from .network.cast import exact_array, read_only
-from .projection import nearest
-from .rational_lp import interior, least
+from .rational_lp import as_floats, interior, least
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -66,8 +66,8 @@ class Feasibility(NamedTuple):
 
     Attributes
     ----------
-    status : (k,) ndarray of int8
-        EMPTY, FLAT or INTERIOR of `Status`.
+    status : (k,) ndarray of int8, or Status for a single set
+        EMPTY (-1), FLAT (0) or INTERIOR (1) of `Status`.
     point : (k, d) ndarray of float64
         Proven to satisfy all inequalities strictly where the status is INTERIOR and a float does; rounded otherwise,
         and of no meaning for empty sets.
@@ -75,7 +75,7 @@ class Feasibility(NamedTuple):
         Whether rational arithmetic was needed.
     """
 
-    status: NDArray[np.int8]
+    status: NDArray[np.int8] | Status
     point: Floats
     exact: Flags
 
@@ -85,8 +85,8 @@ class Minimum(NamedTuple):
 
     Attributes
     ----------
-    status : (k,) ndarray of int8
-        EMPTY, OPTIMAL or UNBOUNDED of `Status`.
+    status : (k,) ndarray of int8, or Status for a single one
+        EMPTY (-1), OPTIMAL (2) or UNBOUNDED (3) of `Status`.
     value : (k,) ndarray of float64
         NaN unless OPTIMAL.
     error : (k,) ndarray of float64
@@ -97,7 +97,7 @@ class Minimum(NamedTuple):
         Whether rational arithmetic was needed; then the value is correctly rounded.
     """
 
-    status: NDArray[np.int8]
+    status: NDArray[np.int8] | Status
     value: Floats
     error: Floats
     point: Floats
@@ -154,7 +154,7 @@ def feasible(A: object, b: object) -> Feasibility:
     Examples
     --------
     >>> from linear_regions import lp
-    >>> lp.Status(lp.feasible([[1.0], [-1.0]], [2.0, -1.0]).status).name  # 1 <= x <= 2
+    >>> lp.feasible([[1.0], [-1.0]], [2.0, -1.0]).status.name  # 1 <= x <= 2
     'INTERIOR'
     >>> lp.feasible([[[1.0], [-1.0]]] * 2, [[1.0, -1.0], [1.0, -1.0000000000000002]]).status.tolist()
     [0, -1]
@@ -168,9 +168,9 @@ def feasible(A: object, b: object) -> Feasibility:
     exact = status == kernels.UNKNOWN
     for p in np.flatnonzero(exact).tolist():
         status[p], found = interior(own.exact(p), own.d)
-        point[p] = _floats(found)
+        point[p] = as_floats(found)
     result = Feasibility(read_only(status), read_only(point), read_only(exact))
-    return Feasibility(*(field[0] for field in result)) if own.single else result
+    return Feasibility(Status(int(status[0])), point[0], exact[0]) if own.single else result
 
 
 def minimize(c: object, A: object, b: object) -> Minimum:
@@ -192,7 +192,7 @@ def minimize(c: object, A: object, b: object) -> Minimum:
     --------
     >>> from linear_regions import lp
     >>> found = lp.minimize([-1.0, -1.0], [[1, 2], [2, 1], [-1, 0], [0, -1]], [3, 3, 0, 0])
-    >>> lp.Status(found.status).name, float(found.value), bool(found.error < 1e-12)
+    >>> found.status.name, float(found.value), bool(found.error < 1e-12)
     ('OPTIMAL', -2.0, True)
     """
     own, goal = _Problems(A, b), exact_array(c, "c")
@@ -211,10 +211,12 @@ def minimize(c: object, A: object, b: object) -> Minimum:
     exact = status == kernels.UNKNOWN
     for p in np.flatnonzero(exact).tolist():
         status[p], value[p], point[p] = _exact_minimum(own.exact(p), _whole(rows[p]), rows[p])
-        error[p] = UNIT * abs(value[p])
+        error[p] = UNIT * abs(value[p]) + 5e-324
     value[status != Status.OPTIMAL] = error[status != Status.OPTIMAL] = np.nan
     result = Minimum(*map(read_only, (status, value, error, point, exact)))
-    return Minimum(*(field[0] for field in result)) if own.single else result
+    if not own.single:
+        return result
+    return Minimum(Status(int(status[0])), *(field[0] for field in result[1:]))
 
 
 def _exact_minimum(rows: list[Row], goal: Row, given: Floats) -> tuple[int, float, Floats]:
@@ -226,11 +228,7 @@ def _exact_minimum(rows: list[Row], goal: Row, given: Floats) -> tuple[int, floa
     if found.direction is not None:
         return Status.UNBOUNDED, np.nan, np.zeros(d)
     value = sum((Fraction(c) * x for c, x in zip(given.tolist(), found.point, strict=False)), start=Fraction(0))
-    return Status.OPTIMAL, float(value), _floats(found.point)
-
-
-def _floats(point: list[Fraction]) -> Floats:
-    return np.array([float(v) for v in point])
+    return Status.OPTIMAL, float(as_floats([value])[0]), as_floats(found.point)
 
 
 def redundant(A: object, b: object) -> Flags:
@@ -325,13 +323,9 @@ def largest_ball(A: object, b: object) -> Balls:
     """
     own, start = _with_interior(A, b)
     rows = own.rows[own.rows[:, :-1].any(axis=1)]
-    norm = np.linalg.norm(rows[:, :-1], axis=1)
-    center, radius = np.empty((1, own.d)), np.empty((1, 2))
-    with np.errstate(all="ignore"):
-        polyhedra.centres(
-            np.array([0, len(rows)]), rows, own.error[: len(rows)], norm, 8 * own.d * UNIT * norm,
-            np.array([start[0]]), np.empty(0), own.work(0), own.lifted, own.height[:1], own.error[:1], center, radius,
-        )  # fmt: skip
+    scaled, error = _scaled(rows)
+    ends, inside = np.array([0, len(rows)]), np.array([start[0]])
+    center, radius = largest_balls(ends, scaled, error, *lengths(scaled[:, :-1]), inside, np.empty(0))
     lower, upper = radius[0].tolist()
     if upper == np.inf > lower:  # several centres, perhaps, or none
         upper = _exact_upper([_whole(row) for row in rows], start[1])
@@ -346,7 +340,7 @@ class Projection(NamedTuple):
     point : (d,) ndarray of float64
         Rounded.
     distance : float
-        To it, as floats have it.
+        To it, as floats have it; if they do not find the nearest point it is another one, and this more than `lower`.
     lower : float
         Proven: no point of the set is nearer.
     """
@@ -374,9 +368,9 @@ def project(A: object, b: object, point: object) -> Projection:
     Examples
     --------
     >>> from linear_regions import lp
-    >>> found = lp.project([[1, 1], [-1, 0]], [1, 0], [2.0, 1.0])
+    >>> found = lp.project([[1, 1], [-1, 0]], [1, 0], [1.5, 1.5])
     >>> found.point.round(9).tolist(), round(found.distance, 9), round(found.lower, 9)
-    ([1.0, 0.0], 1.414213562, 1.414213562)
+    ([0.5, 0.5], 1.414213562, 1.414213562)
     """
     own, start = _Problems(A, b), exact_array(point, "point")
     if not own.single:
@@ -386,13 +380,23 @@ def project(A: object, b: object, point: object) -> Projection:
     some = feasible(A, b)
     if some.status == Status.EMPTY:
         raise invalid("A x <= b", "have points", "a set that is empty")
-    rows = own.rows[own.rows[:, :-1].any(axis=1)]
-    height = rows[:, :-1] @ start + rows[:, -1]
-    size = np.abs(rows[:, :-1]) @ np.abs(start) + np.abs(rows[:, -1])
-    lower, step = nearest(rows[:, :-1], np.zeros(len(rows)), height, (own.d + 4) * UNIT * size * SLACK + TINY)
-    if not np.isfinite(step).all():
-        step = some.point - start
-    return Projection(read_only(start + step), max(lower, float(np.linalg.norm(step))), lower)
+    rows, error = _scaled(own.rows[own.rows[:, :-1].any(axis=1)])
+    with np.errstate(all="ignore"):
+        height = rows[:, :-1] @ start + rows[:, -1]
+        size = np.abs(rows[:, :-1]) @ np.abs(start) + np.abs(rows[:, -1])
+        bound = (own.d + 4) * UNIT * size * SLACK + error[:, 0] * np.abs(start).sum() + error[:, 1] + TINY
+        lower, step = nearest(rows[:, :-1], np.sqrt(own.d) * error[:, 0], height, bound)
+        if not np.isfinite(step).all():
+            step = some.point - start
+        distance = max(lower, float(lengths(step[None])[0][0]))
+    return Projection(read_only(start + step), distance, lower)
+
+
+def _scaled(rows: Floats) -> tuple[Floats, Floats]:
+    """Rows times powers of two, their largest coefficients alike, and bounds of the errors where numbers vanish."""
+    rows, error = rows.copy(), np.zeros((len(rows), 2))
+    scale_rows(rows, error)
+    return rows, error
 
 
 def _exact_upper(rows: list[Row], inside: list[Fraction]) -> float:
@@ -400,7 +404,7 @@ def _exact_upper(rows: list[Row], inside: list[Fraction]) -> float:
     norms = [isqrt(sum(v * v for v in row[:-1]) << 128) for row in rows]  # times 2^64
     lifted = [(*(v << 64 for v in row[:-1]), -norm, row[-1] << 64) for row, norm in zip(rows, norms, strict=True)]
     found = least(lifted, [0] * len(inside) + [-1, 0], [*inside, Fraction(0)])
-    return np.inf if found.direction is not None else float(-found.value) * (1 + 2 * UNIT)
+    return np.inf if found.direction is not None else float(as_floats([-found.value])[0]) * (1 + 2 * UNIT)
 
 
 def _with_interior(A: object, b: object) -> tuple[_Problems, tuple[Floats, list[Fraction]]]:

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels.bounds import UNIT
+from linear_regions.kernels.halfspaces import scale_rows
 
 from .budget import one_blas_thread
 from .domain import Domain
 from .errors import BudgetExceeded, invalid
 from .local import Cell, Surroundings, signs_key
+from .metric import lengths
 from .neighborhood import surroundings
 from .network import Network
 from .network.cast import read_only
@@ -69,7 +71,7 @@ def nearest_boundary(
         As in `explore`.
     to : {"activation", "linear", "decision"}
         The boundary where some neuron switches; where the network's affine map changes (B_N of Hanin & Rolnick 2019);
-        or where another output becomes the largest.
+        or where another output catches up with the largest.
     domain : Box, Polytope, Space or Slice, optional
         Where the boundary is looked for; by default all of the input space.
     max_cells : int
@@ -106,7 +108,7 @@ def nearest_boundary(
         raise invalid("max_cells", "be at least 1, a whole number", max_cells)
     if to == "decision" and isinstance(network, Network) and network.n_outputs < 2:
         raise invalid("network", "have at least two outputs for a decision boundary", network.n_outputs)
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(all="ignore"):  # what is not finite proves nothing
         return _Search(surroundings(network, point, domain), to, max_cells).run()
 
 
@@ -173,13 +175,16 @@ class _Search:
         own, own_error = rows[self.label], error[self.label]
         size = np.abs(rows) + np.abs(own)
         rounding = UNIT * np.column_stack([size[:, :-1].max(axis=1), size[:, -1]])
-        return rows - own, error + own_error + rounding
+        rows, error = np.ascontiguousarray(rows - own), error + own_error + rounding
+        scale_rows(rows, error)
+        return rows, error
 
     def start(self, piece: _Piece, bound: float) -> None:
         """Put a piece on the heap with the distance of its hyperplane, a lower bound."""
         g, long = self.around.gradients(piece.row, piece.error)
         height, off = self.around.heights(piece.row, piece.error)
-        length = float(np.linalg.norm(g[0]) * (1 + 1e-12) + long[0])
+        (size,), (size_error,) = lengths(g)
+        length = float((size + size_error + long[0]) * (1 + 1e-12))
         apart = float(height[0] - off[0])
         if apart > 0:
             bound = max(bound, apart / length * (1 - 1e-15) if length > 0 else np.inf)
@@ -208,5 +213,5 @@ class _Search:
     def found(self, bound: float, step: Floats, neuron: int, label: int) -> Nearest:
         """The answer; lengths of steps in orthonormal coordinates are those of the inputs."""
         point = self.around.along(step)
-        distance = max(float(np.linalg.norm(step)), bound)
+        distance = max(float(lengths(step[None])[0][0]), bound)
         return Nearest(distance, min(bound, self.missed), read_only(point), len(self.seen), neuron, label)

@@ -20,6 +20,7 @@ from .domain import Domain, Space
 from .errors import invalid
 from .local import Cell, Surroundings
 from .measures.patterns import piece_table
+from .metric import lengths
 from .network import Network
 from .network.cast import exact_array, read_only
 
@@ -93,7 +94,9 @@ class Neighborhood:
     def distances(self) -> Floats:
         """(N, 2) distances from the point to the closed cells: proven lower bounds, and as floats find them."""
         found = [self._around.reach(*self._around.constraints(cell.words)) for cell in self._cells]
-        return read_only(np.array([(low, max(low, float(np.linalg.norm(step)))) for low, step in found]).reshape(-1, 2))
+        return read_only(
+            np.array([(low, max(low, float(lengths(step[None])[0][0]))) for low, step in found]).reshape(-1, 2)
+        )
 
     def __repr__(self) -> str:
         """The numbers of cells and facets."""
@@ -113,7 +116,7 @@ def explore(
     network : Network
     point : array_like, (d,)
         Taken exactly, in the coordinates of the domain: an input of the network if there is none. On a boundary between
-        cells it is taken to lie next to it, along the axes.
+        cells it is taken to lie next to it: along the axes, or into the domain where it is on the domain's boundary.
     domain : Box, Polytope, Space, Slice or ConvexSet, optional
         Where the cells are looked for; by default all of the input space. In a `ConvexSet` cells are looked for that
         meet its interior; their facets are listed even where these lie outside.
@@ -150,7 +153,7 @@ def explore(
         raise invalid("max_cells", "be at least 1, a whole number", max_cells)
     if radius is not None and not (isinstance(radius, Real) and radius > 0):
         raise invalid("radius", "be a positive number", radius)
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(all="ignore"):  # what is not finite proves nothing
         if not isinstance(domain, ConvexSet):
             return _explored(network, surroundings(network, point, domain), radius, None, max_cells)
         around = surroundings(network, point, domain.hull)
@@ -179,7 +182,7 @@ def cells_meeting(network: Network, convex: ConvexSet, budget: Budget, progress:
 def _meeting(convex: ConvexSet, around: Surroundings) -> Meeting:
     meeting = Meeting(convex, around)
     if not meeting(around.signs_at_start()):
-        raise invalid("point", "lie inside the domain", f"a cell that does not meet it, as {convex.solver} finds")
+        raise invalid("domain", "meet the inside of a cell with its tolerance near the point (or center)", repr(convex))
     return meeting
 
 
@@ -270,11 +273,12 @@ def surroundings(network: object, point: object, domain: object) -> Surroundings
         raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
     space = Space(network.n_inputs) if domain is None else domain
     if not isinstance(space, Domain) or space.n_inputs != network.n_inputs:
-        raise invalid("domain", f"be a domain in {network.n_inputs} dimensions, as the inputs are", repr(domain))
+        rule = f"be a Box, Polytope, Space or Slice in {network.n_inputs} dimensions, as the inputs are"
+        raise invalid("domain", rule, repr(domain))
     t = exact_array(point, "point")
     if t.shape != (space.dim,):
         raise invalid("point", f"have shape ({space.dim},)", t.shape)
     around = Surroundings(network, space.halfspace_chart(), t)
     if not around.start_is_inside:
-        raise invalid("point", "lie inside the domain", "a point outside, or on its boundary")
+        raise invalid("point", "lie in the domain", "a point outside")
     return around

@@ -8,6 +8,7 @@ range of normal numbers its row is left alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -102,6 +103,16 @@ class Step:
     bend: Floats  # (m,) change of slope at each hyperplane
     plain: bool  # hyperplane k is z[k] = 0
 
+    @cached_property
+    def rounding(self) -> tuple[Floats, Floats]:
+        """(pieces,) bounds of the errors of the slopes and of the scaled intercepts, zero where they are exact."""
+        a = self.activation
+        exact = [pair for kind in a.kind.tolist() for pair in zip(a.units[kind].slopes, a.units[kind].intercepts)]
+        slopes = [_gap(Fraction(s), v) for (s, _), v in zip(exact, a.slope.tolist(), strict=True)]
+        units = [Fraction(2) ** e for e in np.repeat(self.exponent, np.diff(a.piece_offset)).tolist()]
+        scaled = zip(exact, self.intercept.tolist(), units, strict=True)
+        return np.array(slopes), np.array([_gap(Fraction(i) / unit, v) for (_, i), v, unit in scaled])
+
     @property
     def weight_t(self) -> Floats:
         """(n_in, n_out), scaled."""
@@ -174,6 +185,14 @@ class Program:
     def n_neurons(self) -> int:
         """Number of neurons of all layers that have units."""
         return sum(step.activation.n_neurons for step in self.steps if step.has_units)
+
+
+def _gap(exact: Fraction, rounded: float) -> float:
+    """A bound of the error of a float."""
+    if not np.isfinite(rounded):
+        return np.inf
+    gap = abs(exact - Fraction(rounded))
+    return float(gap) * (1 + 1e-9) + 5e-324 if gap else 0.0
 
 
 def _scaled(matrix: Floats, rows: Ints, columns: Ints | None) -> tuple[Floats, NDArray[np.bool_]]:

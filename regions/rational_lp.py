@@ -8,11 +8,14 @@ Research 2, 1977).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import flint
+import numpy as np
+from numpy.typing import NDArray
 
 Row = Sequence[int]
 Point = list[Fraction]
@@ -40,6 +43,18 @@ class Least:
     point: Point
     multipliers: dict[int, Fraction]
     direction: Point | None = None
+
+
+def as_floats(point: Sequence[Fraction]) -> NDArray[np.float64]:
+    """The floats nearest to rational numbers, infinite beyond their range."""
+    return np.array([_as_float(v) for v in point], np.float64)
+
+
+def _as_float(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def slack(row: Row, x: Sequence[Fraction]) -> Fraction:

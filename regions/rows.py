@@ -19,7 +19,7 @@ from .bits import has_bits, unpacked
 from .domain.chart import HalfspaceChart
 from .exact import Row, cell_pieces
 from .program import Program, Step
-from .rational_lp import Point, Polyhedron, inside_or_interior, slack
+from .rational_lp import Point, Polyhedron, as_floats, inside_or_interior, slack
 from .settle import Settler
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ class Frame:
         """The float u nearest to a rational t, or NaN if some slack of the rows is not positive there."""
         u = [v / Fraction(2) ** int(e) for v, e in zip(t, self.shift, strict=True)]
         if max(map(abs, u)) < float_info.max:
-            near = np.array([float(v) for v in u])
+            near = as_floats(u)
             there = self.exact(near)
             if there is not None and all(slack(row, there) > 0 for row in rows):
                 return near
@@ -155,12 +155,16 @@ class Rows:
             on = unpacked(words, a.n_hyperplanes)[..., None]
             return Lines(before.rows * on, before.error * on)
         piece = a.piece_offset[:-1] + cell_pieces(a, words)
-        slope = a.slope[piece][..., None]
-        rows = before.rows * slope
-        rows[..., -1] += step.intercept[piece]
-        error = np.abs(slope) * (before.error + 4 * bounds.UNIT * _sizes(before.rows))
-        error[..., 1] += 4 * bounds.UNIT * np.abs(step.intercept[piece])
-        return Lines(rows, error * bounds.SLACK)
+        slope, intercept = a.slope[piece][..., None], step.intercept[piece]
+        slope_error, intercept_error = (own[piece] for own in step.rounding)
+        rows, sizes = before.rows * slope, _sizes(before.rows)
+        rows[..., -1] += intercept
+        steep = np.abs(slope) + slope_error[..., None]
+        error = steep * (before.error + 4 * bounds.UNIT * sizes) + slope_error[..., None] * sizes
+        error[..., 1] += 4 * bounds.UNIT * np.abs(intercept) + intercept_error
+        some = (steep > 0) & ((sizes > 0) | (before.error > 0))
+        some[..., 1] |= intercept_error > 0
+        return Lines(rows, np.where(some, error * bounds.SLACK + bounds.TINY, error * bounds.SLACK))
 
     def _through(self, number: int, lines: Lines) -> Lines:
         step = self.steps[number]

@@ -85,6 +85,34 @@ def test_polyhedra_have_as_many_cells_as_proven() -> None:
     assert lr.count_regions(network, square) == lr.count_regions(network, flat)
 
 
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_neurons_that_are_constant_on_the_hull_do_not_split_it(k: int) -> None:
+    """The hull is exact: sums that are one on a simplex, and a coordinate that is zero."""
+    x = cp.Variable(k + 1)
+    weight = np.vstack([np.ones(k + 1), 0.1 * np.ones(k + 1), np.eye(k + 1)])
+    bias = np.concatenate([[-1.0, -0.1], np.full(k + 1, -1.0 / (k + 1) - 1e-3)])
+    network = lr.Network.from_arrays([weight, np.ones((1, k + 3))], [bias, [0.0]])
+    simplex = lr.ConvexSet(x, [x >= 0, cp.sum(x) == 1])
+    assert lr.count_regions(network, simplex) == 2 ** (k + 1) - 1  # all signs of x_i - 1 / (k + 1) but all positive
+    assert lr.count_regions(lr.Network.from_arrays([weight[:2], [[1.0, 1.0]]], [bias[:2], [0.0]]), simplex) == 1
+    flat = lr.ConvexSet(x, [cp.sum(x) == 0, x[0] == 0, cp.norm(x) <= 1]) if k > 2 else None
+    if flat is not None:
+        axes = lr.Network.from_arrays([np.eye(k + 1), np.ones((1, k + 1))], [np.zeros(k + 1), [0.0]])
+        assert lr.count_regions(axes, flat) == 2**k - 2
+
+
+def test_coordinates() -> None:
+    x = cp.Variable(3)
+    thirds = lr.ConvexSet(x, [x >= 0, 3 * x[0] + 7 * x[1] + 0.1 * x[2] == 1.0])
+    inputs = thirds.embed([[0.25, 0.5], [0.0, 1.0]])
+    np.testing.assert_allclose(inputs @ [3, 7, 0.1], 1.0)
+    np.testing.assert_allclose(thirds.coordinates(inputs), [[0.25, 0.5], [0.0, 1.0]], atol=1e-12)
+    with pytest.raises(InvalidInput, match="x must have shape"):
+        thirds.coordinates([0.25, 0.5])
+    with pytest.raises(InvalidInput, match="equalities that contradict each other"):
+        lr.ConvexSet(x, [x[0] == 1, x[0] + x[1] == 1, x[1] == 1])
+
+
 def test_unbounded_sets() -> None:
     network = random_net(6, 2, 9, 5, 1)
     x = cp.Variable(2)
@@ -175,6 +203,8 @@ X, MATRIX = cp.Variable(2), cp.Variable((2, 2))
         (X, [cp.norm(X) <= 1], {"solver": "HIGHS"}, "solver must be one that takes these constraints"),
         (X, [], {"solver": "GUROBY"}, "solver must be one of"),
         (X, [], {"tolerance": 0.0}, "tolerance must be a positive number"),
+        (X, [], {"tolerance": "small"}, "tolerance must be a positive number"),
+        (X, [cp.norm(X) <= np.nan], {}, "constraints must be ones that CLARABEL takes"),
         (X, [cp.sum(X) == 1], {}, "equalities that leave 1"),
         (X, [X <= cp.Parameter()], {}, r"constraints\[0\] must have parameters with values"),
     ],
@@ -187,9 +217,9 @@ def test_bad_sets(variable: object, constraints: object, options: dict[str, obje
 def test_sets_that_do_not_fit() -> None:
     network, x = to_network(he_net(3, 6, 4)), cp.Variable(3)
     ball = lr.ConvexSet(x, [cp.norm(x) <= 1])
-    with pytest.raises(InvalidInput, match="flat along"):
+    with pytest.raises(InvalidInput, match="thinner than its tolerance along"):
         lr.count_regions(network, lr.ConvexSet(x, [cp.norm(x) <= 1, x[0] <= 0, x[0] >= 0]))
-    with pytest.raises(InvalidInput, match="point must lie inside the domain, got a point outside"):
+    with pytest.raises(InvalidInput, match="point must lie in the domain, got a point outside"):
         lr.explore(network, [2.0, 0.0, 0.0], domain=ball)
     with pytest.raises(InvalidInput, match="domain must lie in 2 dimensions"):
         lr.count_regions(to_network(he_net(2, 4, 1)), ball)
@@ -197,6 +227,8 @@ def test_sets_that_do_not_fit() -> None:
         lr.enumerate_regions(network, ball)  # type: ignore[call-overload]
     with pytest.raises(InvalidInput, match="domain must"):
         lr.nearest_boundary(network, [0.0, 0.0, 0.0], domain=ball)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="other than a ConvexSet for a method"):
+        lr.count_regions(network, ball, n_jobs=2)
     assert len(lr.enumerate_regions(network, cube(3))) > 1
 
 

@@ -123,6 +123,26 @@ def test_fewer_neurons_than_inputs() -> None:
     assert (np.concatenate([(own > 0).astype(int) for own in z], axis=1) == near.patterns).all()
 
 
+def test_points_on_the_boundary_of_the_domain() -> None:
+    """Their cell is one inside the domain, even where hyperplanes meet its corner."""
+    rng = np.random.default_rng(8)
+    box = lr.Box([0, 0, 0], [1, 1, 1])
+    weight = np.vstack([rng.normal(size=(5, 3)), [[1, -1, 0], [0, 0, 1], [1, 1, 1]]])
+    bias = np.concatenate([0.3 * rng.normal(size=5), [0, 0, 0]])
+    network = lr.Network.from_arrays([weight, rng.normal(size=(6, 8)), np.ones((1, 6))], [bias, np.zeros(6), [0.0]])
+    whole = sorted(map(tuple, lr.enumerate_regions(network, box).patterns.tolist()))
+    for point in ([0, 0, 0], [1, 1, 0], [0, 0.5, 0.5], [0.25, 0.25, 0]):
+        near = lr.explore(network, point, domain=box, max_cells=10_000)
+        assert near.complete
+        assert sorted(map(tuple, near.patterns.tolist())) == whole
+        assert (near.interior_points >= 0).all() and (near.interior_points <= 1).all()
+        assert near.distances[0].tolist() == [0.0, 0.0]
+        found = lr.nearest_boundary(network, point, domain=box)
+        assert 0 <= found.lower <= found.distance < 1
+    with pytest.raises(lr.InvalidInput, match="point must lie in the domain"):
+        lr.explore(network, [0, 0, -5e-324], domain=box)
+
+
 def test_an_image() -> None:
     """The cell of an image in a network 784-64-64-64-10: its facets are irredundant, and the others redundant."""
     case = load_demo(epoch=20)
@@ -143,12 +163,12 @@ def test_what_is_refused() -> None:
     network = to_network(torch_net(3, 4, 1))
     with pytest.raises(lr.InvalidInput, match=r"point must have shape \(3,\)"):
         lr.explore(network, [0.0, 0.0])
-    with pytest.raises(lr.InvalidInput, match="point must lie inside the domain"):
+    with pytest.raises(lr.InvalidInput, match="point must lie in the domain"):
         lr.explore(network, [2.0, 0.0, 0.0], domain=cube(3))
     with pytest.raises(lr.InvalidInput, match="max_cells must be at least 1"):
         lr.explore(network, [0.0, 0.0, 0.0], max_cells=0)
     with pytest.raises(lr.InvalidInput, match="radius must be a positive number"):
         lr.explore(network, [0.0, 0.0, 0.0], radius=-1)
-    with pytest.raises(lr.InvalidInput, match="domain must be a domain in 3 dimensions"):
+    with pytest.raises(lr.InvalidInput, match="domain must be a Box, Polytope, Space or Slice in 3 dimensions"):
         lr.explore(network, [0.0, 0.0], domain=lr.Box([-1, -1], [1, 1]))
     assert "there are more" in repr(lr.explore(network, [0.0, 0.0, 0.0], max_cells=1))

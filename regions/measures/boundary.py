@@ -119,10 +119,9 @@ def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Flo
         raise InvalidInput(f"by must be None for codim {codim}, as such a face belongs to several neurons, got {by!r}")
     if codim > 1:
         return fsum(_inner_faces(regions, codim)[:, 0])
-    facets = regions.facets
+    geometry, facets = regions.geometry, regions.facets
     if by is None:
         return fsum(facets.measure)
-    geometry = regions.geometry
     return by_owner(regions.program, facets.measure, geometry.label[geometry.interior], by)
 
 

@@ -40,6 +40,8 @@ def estimated_volumes(regions: Regions, n_points: int, seed: int) -> VolumeEstim
     """See `Regions.estimated_volumes`."""
     if not (isinstance(n_points, Integral) and n_points >= 1):
         raise invalid("n_points", "be at least 1, a whole number", n_points)
+    if not (isinstance(seed, Integral) and seed >= 0):
+        raise invalid("seed", "be a whole number, not negative", seed)
     domain = regions.domain.domain if isinstance(regions.domain, Slice) else regions.domain
     if not isinstance(domain, Box | Polytope):
         raise invalid("domain", "be a Box or a Polytope, or a Slice with one, for volumes to be finite", domain)

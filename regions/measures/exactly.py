@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
 from linear_regions.geometry import LineComplex
+from linear_regions.halfspace_complex import HalfspaceComplex
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
 
@@ -88,6 +89,8 @@ def _from_parts(regions: Cells, geometry: SpaceComplex, cell: int) -> Fraction:
 
 def recession_cone(regions: Cells, cell: int) -> list[Point]:
     """See `Regions.recession_cone`."""
+    if isinstance(regions.coarse, HalfspaceComplex):
+        return regions.coarse.recession_cone(cell)
     geometry = regions.geometry
     if not isinstance(geometry, SpaceComplex):
         return [] if isfinite(regions.volumes[cell]) else _ends(regions, cell)

@@ -1,0 +1,176 @@
+"""Numbers near the ends of the range of floats: proofs by linear programs, distances and balls hold at any scale."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import cvxpy as cp
+import numpy as np
+import pytest
+
+import linear_regions as lr
+from linear_regions import lp
+from linear_regions.network import Activation, Affine, Unit
+
+TINY = [1e-100, 1e-160, 1e-162, 1e-170, 1e-300]
+
+
+def arrays(weights: list[object], biases: list[object]) -> lr.Network:
+    return lr.Network.from_arrays(weights, biases)
+
+
+def chain(*ops: object) -> lr.Network:
+    return lr.Network.chain(
+        [op if isinstance(op, Activation) else Affine.from_arrays(*map(np.array, op)) for op in ops]  # type: ignore[misc]
+    )
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-165, 1e-200, 1e-300])
+def test_dependent_first_layers(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    rows, power = rng.integers(-1000, 1000, (2, 4)).astype(float), 2.0 ** round(math.log2(scale))
+    weights = [np.vstack([rows, rows[0] + rows[1]]) * power, rng.normal(size=(3, 3)), np.ones((1, 3))]
+    network = arrays(weights, [np.array([1, 1, 5.0]) * scale, rng.normal(size=3) * scale, [0]])
+    near, whole = lr.explore(network, [0.0] * 4), lr.enumerate_regions(network, lr.Space(4))
+    assert near.complete
+    assert sorted(map(tuple, near.patterns.tolist())) == sorted(map(tuple, whole.patterns.tolist()))
+
+
+def test_copies_far_away() -> None:
+    network = arrays([[[1, 0], [1, 0], [0, 1]], [[1, 1, 1]]], [[1e160, 1e160, 0], [0]])
+    near = lr.explore(network, [0.0, 1.0])
+    assert (len(near), near.complete) == (4, True)
+    copies = arrays([[[1, 0], [1, 0]], [[1, 1]]], [[1e160, 1e160], [0]])
+    found = lr.nearest_boundary(copies, [0.0, 0.0])
+    assert found.lower <= 1e160
+    assert found.distance == pytest.approx(1e160)
+
+
+@pytest.mark.parametrize(
+    ("slope", "weight", "bias"),
+    [(Fraction(1, 10**400), [[1.0, -1.0]], 0.0), (5e-324, [[2.0**1000, 0.0]], 2.0**-74 * 1.001)],
+)
+def test_slopes_that_floats_hardly_hold(slope: object, weight: object, bias: float) -> None:
+    leaky = Activation.uniform(Unit.leaky_relu(slope), 2)
+    network = chain(
+        ([[0.01, 0], [0, 0.01]], [-1.0, -1.0]),
+        leaky,
+        (weight, [bias]),
+        Activation.uniform(Unit.relu(), 1),
+        ([[1.0]], [0.0]),
+    )
+    box = lr.Box([-1, -1], [1, 1])
+    found, right = (lr.enumerate_regions(network, box, method=m) for m in ("lp", "vertices"))
+    assert found.per_layer.tolist() == right.per_layer.tolist() == [1, 2]
+    assert len(lr.explore(network, [0.0, 0.0], domain=box)) == 2
+    both = [lr.enumerate_regions(network, lr.Space(2), method=m) for m in ("lp", "vertices")]
+    assert len(both[0]) == len(both[1])
+
+
+def test_intercepts_that_vanish() -> None:
+    slope = Fraction(1e-130)
+    units = [Unit((t,), (0, slope), (0, -slope * Fraction(t))) for t in (1e-200, 2e-200)]
+    network = chain(
+        (np.eye(2) * 1e-200, [0.0, 0.0]), Activation.from_units(units), ([[1e200, -1e200]], [0.0]),
+        Activation.uniform(Unit.relu(), 1), ([[1.0]], [0.0]),
+    )  # fmt: skip
+    box = lr.Box([3, 3], [5, 3.9])
+    for method in ("lp", "vertices"):
+        assert lr.enumerate_regions(network, box, method=method).per_layer.tolist() == [1, 1]
+    assert len(lr.explore(network, [4, 3.2], domain=box)) == 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6, 1e7, 1e8])
+def test_first_layers_of_mixed_scales(scale: float) -> None:
+    weight, x = [[1 / scale, 0, 0], [0, scale, 0]], cp.Variable(3)
+    halved = arrays([weight, [[1, 1]]], [[5 / scale, scale / 2], [0]])
+    found = lr.count_regions(halved, lr.ConvexSet(x, [cp.norm(x) <= 1]), full_output=True)
+    assert (found.count, found.certificate.undecided) == (2, 0)
+    nearest = lr.nearest_boundary(arrays([weight, [[1, 1]]], [[5 / scale, scale], [0]]), [0.0] * 3, to="activation")
+    assert nearest.neuron == 1
+    assert nearest.lower <= 1
+    assert nearest.distance == pytest.approx(1)
+    assert nearest.lower == pytest.approx(1)
+
+
+@pytest.mark.parametrize("scale", [1.0, *TINY, 1e100, 1e300])
+def test_distances_and_radii(scale: float) -> None:
+    weight, bias = np.array([[3.0, 4, 0], [0, 1, 1]]) * scale, np.array([5.0, 9]) * scale
+    found = lr.nearest_boundary(arrays([weight, [[1, 1]]], [bias, [0]]), [0.0] * 3, to="activation")
+    assert found.lower <= 1
+    assert [found.lower, found.distance] == pytest.approx([1, 1])
+    decided = lr.nearest_boundary(arrays([weight], [bias]), [0.0] * 3, to="decision")
+    assert decided.lower <= 4 / np.sqrt(19) * (1 + 1e-15)
+    assert decided.distance == pytest.approx(4 / np.sqrt(19))
+    assert decided.lower == pytest.approx(4 / np.sqrt(19)) or scale == 1e-300  # where products vanish
+    tanh = Activation.uniform(Unit.hardtanh(0, scale), 2)
+    for d in (2, 3):
+        square = chain((np.eye(d)[:2] * scale, [0.0, 0.0]), tanh, ([[1.0, 1.0]], [0.0]))
+        lower = lr.explore(square, [0.5] * d, max_cells=1).inradii[0, 0]
+        assert lower <= 0.5
+        assert lower == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("scale", [1e-158, 1e-200, 1e-300, 1e200, 1e300])
+def test_projections_and_balls(scale: float) -> None:
+    found = lp.project([[3 * scale, 4 * scale]], [5 * scale], [3.0, 4.0])
+    assert found.lower <= 4 * (1 + 1e-15)
+    assert [found.lower, found.distance] == pytest.approx([4, 4])
+    ball = lp.largest_ball(scale * np.array([[-1, 0], [0, -1], [1, 0], [0, 1.0]]), scale * np.array([0, 0, 2, 4.0]))
+    assert ball.radius <= 1 <= ball.upper
+    assert [ball.radius, ball.upper] == pytest.approx([1, 1])
+    small = min(scale, 1 / scale)
+    rows, ends = np.array([[1, 1], [-1, 0.0]]) * small, np.array([1, 0.0]) * small
+    assert lp.project(rows, ends, [2, 1]).distance == pytest.approx(2**0.5)
+
+
+def test_projections_of_mixed_scales() -> None:
+    rows = [[-1.1481204604559378e-193, 1.4604404312889852e45], [-3.698449010510641e-80, 1.1893717666680363e-172]]
+    found = lp.project(
+        rows, [1.8444542589583051e40, 1.9630875826789758e181], [-0.08447024094179588, 0.1671755773355052]
+    )
+    assert found.lower <= found.distance == pytest.approx(0.1671629479)
+    assert lp.project([[1, 0], [0, 1]], [0, 1], [1e-20, 0]).distance == pytest.approx(1e-20)
+
+
+@pytest.mark.parametrize("size", [1e200, 1e163, 1e20, 1e-100, 1e-155])
+def test_balls_of_cells(size: float) -> None:
+    network = arrays([np.eye(2), [[1, 1]]], [[0, 0], [0]])
+    balls = lr.enumerate_regions(network, lr.Box([-size] * 2, [size] * 2), method="lp").largest_balls
+    assert (balls.radii <= size / 2).all() and (size / 2 <= balls.upper).all()
+    np.testing.assert_allclose(balls.radii / size, 0.5)
+    np.testing.assert_allclose(balls.upper / size, 0.5)
+
+
+def test_products_below_the_range_of_floats() -> None:
+    found = lp.minimize([1e-300], [[-1.0]], [-1e-300])
+    assert abs(Fraction(float(found.value)) - Fraction(1e-300) ** 2) <= Fraction(float(found.error))
+
+
+def test_single_inequalities_are_not_redundant() -> None:
+    rng = np.random.default_rng(0)
+    for slope in (rng.normal(size=500) * 10.0 ** rng.integers(-200, 200, 500)).tolist():
+        assert lp.redundant([[slope]], [0.0]).tolist() == [False]
+
+
+def test_points_beyond_the_range_of_floats() -> None:
+    network = arrays([[[1e-300, 0], [0, 1]], [[1, 1]]], [[1e300, 0], [0]])
+    assert len(lr.explore(network, [0.0, 1.0])) == 4
+    regions = lr.enumerate_regions(network, lr.Space(2), method="lp")
+    assert (len(regions), regions.bounded.any(), len(regions.facets.neuron)) == (4, False, 4)
+    assert regions.interior_points.shape == (4, 2)
+    assert lp.feasible([[-1e-300], [1e-300]], [-1e300, 1.0000001e300]).status == lp.Status.INTERIOR
+    assert lp.redundant([[-1e-300], [1e-300]], [-1e300, 1.0000001e300]).tolist() == [False, False]
+    assert lp.minimize([1.0], [[-1e-300]], [-1e300]).value == math.inf
+
+
+def test_least_distances_that_one_method_misses() -> None:
+    """Here scipy's nnls has been seen to end far from the solution."""
+    weight = [[0, -2], [1, -1], [2, 0], [-1, 0], [2, 2], [1, -1]]
+    network = arrays([weight, [[1] * 6]], [[1, -1, 0, 0, 0, -1], [0]])
+    box = lr.Box([-1, -1], [1, 1])
+    near = lr.explore(network, [0.5, 0.5], domain=box, radius=0.1)
+    every = lr.explore(network, [0.5, 0.5], domain=box)
+    assert len(near) == np.count_nonzero(every.distances[:, 1] < 0.1)
+    np.testing.assert_allclose(every.distances[:, 0], every.distances[:, 1], atol=1e-12)
