@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from .certificate import Certificate as Certificate
     from .complex import Regions as Regions
     from .convex import ConvexSet as ConvexSet
+    from .curves import CurveRegions as CurveRegions
+    from .curves import curve_regions as curve_regions
     from .domain import Box as Box
+    from .domain import Ellipse as Ellipse
     from .domain import Line as Line
     from .domain import Polyline as Polyline
     from .domain import Polytope as Polytope
@@ -53,6 +56,8 @@ _MODULE_OF = {
     "BudgetExceeded": "errors",
     "Certificate": "certificate",
     "ConvexSet": "convex",
+    "CurveRegions": "curves",
+    "Ellipse": "domain",
     "InvalidInput": "errors",
     "InvariantViolated": "errors",
     "Line": "domain",
@@ -71,6 +76,7 @@ _MODULE_OF = {
     "Space": "domain",
     "UnsupportedModule": "errors",
     "count_regions": "enumerate",
+    "curve_regions": "curves",
     "enumerate_regions": "enumerate",
     "explore": "neighborhood",
     "load_network": "network",

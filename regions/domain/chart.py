@@ -195,7 +195,8 @@ def rounded(corners: list[Point]) -> tuple[Floats, Floats]:
         return points, 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
 
 
-def _mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> dict[str, Any]:
+def mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> dict[str, Any]:
+    """Corners and facets as charts have them."""
     points, error = rounded(corners)
     inputs, inputs_error = chart.image(points)
     return {
@@ -212,12 +213,12 @@ def _mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> di
 
 def polygon_chart(corners: list[Point], facets: list[Plane], chart: AffineChart) -> PlaneChart:
     """A polygon in t, given by its corners and the rows of its sides, counter-clockwise, mapped into input space."""
-    return PlaneChart(**_mapped(corners, facets, chart))
+    return PlaneChart(**mapped(corners, facets, chart))
 
 
 def solid_chart(corners: list[Point], facets: list[Plane], chart: AffineChart) -> SolidChart:
     """A polytope in t, given by its corners and the rows of its facets, mapped into input space."""
-    return SolidChart(incidence=incidence(corners, facets), **_mapped(corners, facets, chart))
+    return SolidChart(incidence=incidence(corners, facets), **mapped(corners, facets, chart))
 
 
 def generic(d: int) -> Floats:

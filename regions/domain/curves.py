@@ -21,7 +21,7 @@ from .store import Domain
 Floats = NDArray[np.float64]
 
 
-class _Curve(Domain):
+class Curve(Domain):
     """A domain of dimension one."""
 
     @property
@@ -37,14 +37,15 @@ def _pair(first: object, second: object, names: tuple[str, str]) -> tuple[Floats
     return a, b
 
 
-def _in_range(vertices: Floats, name: str) -> None:
+def check_range(vertices: Floats, name: str) -> None:
+    """Refuse points whose differences floats do not hold."""
     with np.errstate(over="ignore"):
         if not np.isfinite(np.diff(vertices, axis=0)).all():
             raise invalid(name, "differ from the point before by numbers in the range of float64", "larger differences")
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Segment(_Curve):
+class Segment(Curve):
     """The segment x = start + t (end - start), 0 <= t <= 1; lengths are those of t.
 
     Parameters
@@ -73,7 +74,7 @@ class Segment(_Curve):
         first, last = _pair(start, end, ("start", "end"))
         if np.array_equal(first, last):
             raise invalid("end", "differ from start", "the same point")
-        _in_range(np.stack([first, last]), "end")
+        check_range(np.stack([first, last]), "end")
         object.__setattr__(self, "start", first)
         object.__setattr__(self, "end", last)
 
@@ -117,7 +118,7 @@ class Segment(_Curve):
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Line(_Curve):
+class Line(Curve):
     """The whole line x = point + t direction, t any real number.
 
     Every breakpoint is found, however far out; the first and the last cell have infinite length.
@@ -190,7 +191,7 @@ class Line(_Curve):
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Polyline(_Curve):
+class Polyline(Curve):
     """Straight pieces from point to point; t in [i, i + 1] runs from points[i] to points[i + 1].
 
     A cell is a maximal interval of t with one activation pattern, so a corner inside a region does not cut it. On a
@@ -232,7 +233,27 @@ class Polyline(_Curve):
         if len(same):
             i = int(same[0])
             raise invalid(f"points[{(i + 1) % len(corners)}]", f"differ from points[{i}]", "the same point")
-        _in_range(self._vertices, "points")
+        check_range(self._vertices, "points")
+
+    @classmethod
+    def translations(cls, image: object, axis: int = -1) -> Polyline:
+        """The closed polyline through the cyclic translations of an image, pixel by pixel (Novak et al. 2018).
+
+        Parameters
+        ----------
+        image : array_like, of any shape
+            Flattened after it is translated. Translations that leave it as it is are left out.
+        axis : int
+            Along which it is translated: by default the last, horizontally.
+        """
+        pixels = exact_array(image, "image")
+        if not -pixels.ndim <= axis < pixels.ndim:
+            raise invalid("axis", f"be an axis of an image of shape {pixels.shape}", axis)
+        moved = np.stack([np.roll(pixels, j, axis).ravel() for j in range(pixels.shape[axis])])
+        moved = moved[(moved != np.roll(moved, 1, axis=0)).any(axis=1)]
+        if len(moved) < 3:
+            raise invalid("image", "have at least three different translations", len(moved))
+        return cls(moved, closed=True)
 
     @property
     def _vertices(self) -> Floats:

@@ -14,11 +14,12 @@ from linear_regions.bits import hashed
 from linear_regions.domain import Polyline
 from linear_regions.errors import invalid
 from linear_regions.exact import cell_pieces
-from linear_regions.network import Activation, Affine
+from linear_regions.network import Activation, Affine, Network
 from linear_regions.network.cast import read_only
 from linear_regions.program import Program
 
 if TYPE_CHECKING:
+    from linear_regions.cells import Cells
     from linear_regions.complex import Regions
 
 Floats = NDArray[np.float64]
@@ -53,7 +54,7 @@ class Arithmetic:
     reduce: Callable[[Floats], Floats]
 
 
-def output_affine(regions: Regions) -> Affine | None:
+def output_affine(regions: Cells) -> Affine | None:
     """The map after the last units, None if the network ends in units."""
     last = regions.network.layers[-1]
     return last.affine if last.activation is None else None
@@ -69,7 +70,7 @@ def one_chart(regions: Regions) -> None:
         )
 
 
-def float_arithmetic(regions: Regions) -> Arithmetic:
+def float_arithmetic(regions: Cells) -> Arithmetic:
     """The network as it is."""
     affines = [step.affine for step in regions.program.steps]
     last = output_affine(regions)
@@ -95,22 +96,35 @@ def walk(
     Cells are taken in an order in which equal beginnings of patterns follow each other, and what they share is computed
     once.
     """
+    for stage, own, columns in walk_stages(program, packed, cells, numbers):
+        if stage == len(program.steps):
+            yield own, columns
+
+
+def walk_stages(
+    program: Program, packed: Sequence[NDArray[np.uint64]], cells: Ints, numbers: Arithmetic
+) -> Iterator[tuple[int, Ints, Floats]]:
+    """As `walk`, with the maps into each step's units before the output's, numbered by the steps."""
     keys = [hashed(p[cells], 0) for p in packed if p.shape[1]]
     cells = cells[np.lexsort(keys[::-1])] if keys else cells
     width = max(w.shape[1] for w in [*numbers.weights, numbers.columns])
     rows = max(16, _CHUNK_BYTES // (8 * width * len(numbers.columns)))
     for first in range(0, len(cells), rows):
         own = cells[first : first + rows]
-        yield own, _chunk(program, [p[own] for p in packed], len(own), numbers)
+        for stage, (start, columns) in enumerate(_stages(program, [p[own] for p in packed], len(own), numbers)):
+            yield stage, own, np.repeat(columns, np.diff(start, append=len(own)), axis=0)
 
 
-def _chunk(program: Program, packed: list[NDArray[np.uint64]], count: int, numbers: Arithmetic) -> Floats:
-    """Maps of `count` cells, (count, d + 1, n_out)."""
+def _stages(
+    program: Program, packed: list[NDArray[np.uint64]], count: int, numbers: Arithmetic
+) -> Iterator[tuple[Ints, Floats]]:
+    """Maps of `count` cells, (runs, d + 1, n), and where the runs of cells begin that share them."""
     h = numbers.columns[None]
     changed = np.arange(count) == 0
     start = np.zeros(1, np.int64)
     for number, (step, words) in enumerate(zip(program.steps, packed, strict=True)):
         z = _affine(h, numbers.weights[number], numbers.biases[number], numbers.reduce)
+        yield start, z
         changed[1:] |= (words[1:] != words[:-1]).any(axis=1)
         following = np.flatnonzero(changed)
         z = z[np.searchsorted(start, following, side="right") - 1]
@@ -118,7 +132,7 @@ def _chunk(program: Program, packed: list[NDArray[np.uint64]], count: int, numbe
         h = _units(z, step.activation, words[start], numbers, number)
     if len(numbers.weights) > len(program.steps):
         h = _affine(h, numbers.weights[-1], numbers.biases[-1], numbers.reduce)
-    return np.repeat(h, np.diff(start, append=count), axis=0)
+    yield start, h
 
 
 def _affine(h: Floats, weight: Floats, bias: Floats, reduce: Callable[[Floats], Floats]) -> Floats:
@@ -134,6 +148,24 @@ def _units(z: Floats, activation: Activation, words: NDArray[np.uint64], numbers
     h = z * numbers.slopes[number][piece][:, None, :]
     h[:, -1] += numbers.intercepts[number][piece]
     return numbers.reduce(h)
+
+
+def gradients(
+    network: Network, program: Program, packed: Sequence[NDArray[np.uint64]], cells: Ints
+) -> Iterator[Floats]:
+    """The matrices (cells, n_out, n_inputs) of the network's maps of inputs, for runs of some of the cells."""
+    last = network.layers[-1]
+    start = last.affine.weight if last.activation is None else np.eye(network.n_outputs)
+    widest = max(network.n_inputs, *(w.affine.weight.shape[0] for w in network.layers))
+    rows = max(1, _CHUNK_BYTES // (8 * widest * network.n_outputs))
+    for first in range(0, len(cells), rows):
+        own = cells[first : first + rows]
+        matrix = np.repeat(start[None], len(own), axis=0)
+        for step, words in zip(reversed(program.steps), reversed(packed), strict=True):
+            a = step.activation
+            matrix = matrix * a.slope[a.piece_offset[:-1] + cell_pieces(a, words[own])][:, None, :]
+            matrix = matrix @ step.affine.weight
+        yield matrix
 
 
 def affine_maps(regions: Regions) -> AffineMaps:
@@ -155,7 +187,7 @@ def ambient_map(regions: Regions, cell: int) -> AffineMaps:
     numbers = float_arithmetic(regions)
     identity = Arithmetic(columns, numbers.weights, numbers.biases, numbers.slopes, numbers.intercepts, numbers.reduce)
     words = [p[cell : cell + 1] for p in regions.packed_patterns]
-    (maps,) = _chunk(regions.program, words, 1, identity)
+    *_, (_, (maps,)) = _stages(regions.program, words, 1, identity)
     return AffineMaps(read_only(np.ascontiguousarray(maps[:n].T)), read_only(maps[n].copy()))
 
 

@@ -1,0 +1,305 @@
+"""What a network does along a curve: where neurons switch, exactly, and how the output moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ellipeinc
+
+from .bits import flat_ranges
+from .blocks import ARENAS
+from .budget import Budget, one_blas_thread
+from .cells import Cells
+from .certificate import Certificate
+from .circle import circle_arcs, ring_chart, start_ring
+from .domain import Line, Polyline
+from .domain.curves import Curve
+from .domain.ellipse import Ellipse
+from .engine import Wanted
+from .enumerate import enumerate_regions
+from .errors import invalid
+from .geometry import LineComplex
+from .measures.boundary import check_by
+from .measures.maps import float_arithmetic, gradients, walk_stages
+from .measures.patterns import piece_table
+from .network import Network
+from .network.cast import read_only
+from .plane import Plane
+from .program import compile_network
+from .settle import make_settlers
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+LEAST_SECTORS, MOST_SECTORS = 32, 1024  # of the ring about an ellipse: thin, so that few cells miss the ellipse
+
+_CHUNK_BYTES = 1 << 24
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CurveRegions:
+    """The pieces of a curve on each of which a network is affine, in their order.
+
+    Made by `curve_regions`. Which neurons switch, and in which order, is exact; where they do is float64 with bounds.
+
+    Attributes
+    ----------
+    curve : Segment, Line, Polyline or Ellipse
+    breakpoints : (B,) ndarray of float64
+        Where neurons switch, ascending; several may switch at one place. Parameters of the curve, see `curve.embed`.
+    breakpoint_errors : (B,) ndarray of float64
+        Proven bounds of their errors.
+    starts, ends : (N,) ndarray of float64
+        Where each piece begins and ends. There is one piece more than there are breakpoints, but on a closed curve,
+        whose last piece leads on to the first breakpoint (its end is larger than the period); without breakpoints one.
+    certificate : Certificate
+    """
+
+    curve: Curve
+    breakpoints: Floats
+    breakpoint_errors: Floats
+    starts: Floats
+    ends: Floats
+    certificate: Certificate
+    _cells: Cells
+    _cell: Ints  # of each piece
+
+    def __len__(self) -> int:
+        """Number of pieces."""
+        return len(self.starts)
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self._cells.network
+
+    @property
+    def closed(self) -> bool:
+        """Whether the curve ends where it begins."""
+        return _is_closed(self.curve)
+
+    @cached_property
+    def patterns(self) -> NDArray[np.int8] | NDArray[np.int16]:
+        """(N, n_neurons) piece of every neuron with a unit on each piece, as `Regions.patterns`."""
+        return read_only(piece_table(self._cells.program, [p[self._cell] for p in self._cells.packed_patterns]))
+
+    @cached_property
+    def switches(self) -> Ints:
+        """(T, 4) breakpoint, neuron, its piece before and its piece after, of each switch of a neuron."""
+        before, after = self._sides
+        rows = max(1, _CHUNK_BYTES // (8 * max(1, self.patterns.shape[1])))
+        found = []
+        for first in range(0, len(before), rows):
+            was, becomes = (self.patterns[i[first : first + rows]] for i in (before, after))
+            at, neuron = np.nonzero(was != becomes)
+            found.append(np.column_stack([at + first, neuron, was[at, neuron], becomes[at, neuron]]))
+        return read_only(np.concatenate(found, dtype=np.int64) if found else np.empty((0, 4), np.int64))
+
+    @property
+    def transitions(self) -> int:
+        """Breakpoints of units that are passed, each as often as it is (Novak et al. 2018, section 3.2).
+
+        A ReLU has one; where a ReLU6 goes from its first to its third piece at once, two are passed.
+        """
+        return int(self.transitions_by("neuron").sum())
+
+    def transitions_by(self, by: Literal["layer", "neuron"]) -> Ints:
+        """(L,) or (n_neurons,) transitions of each layer with units, or of each neuron."""
+        check_by(by)
+        _, neuron, was, becomes = self.switches.T
+        total = np.zeros(self.patterns.shape[1], np.int64)
+        np.add.at(total, neuron, np.abs(becomes - was))
+        if by == "neuron":
+            return total
+        widths = [a.n_neurons for a in self.network.activations]
+        return np.array([own.sum() for own in np.split(total, np.cumsum(widths)[:-1])], np.int64)
+
+    @property
+    def _sides(self) -> tuple[Ints, Ints]:
+        """(B,) the pieces before and after each breakpoint."""
+        n = len(self.breakpoints)
+        if self.closed:
+            return np.arange(n) - 1, np.arange(n)
+        return np.arange(n), np.arange(n) + 1
+
+    # The image
+
+    @cached_property
+    def image_lengths(self) -> Floats:
+        """(L + 1,) lengths of the images of the curve: what enters each layer's units, then the output.
+
+        As in Raghu et al. 2017, section 2.1, without sampling; float64 with the usual rounding. On straight pieces a
+        sum of distances, on ellipses one of elliptic integrals.
+
+        Raises
+        ------
+        InvalidInput
+            On a line, whose images are of infinite length.
+        """
+        if isinstance(self.curve, Line):
+            raise invalid("curve", "be bounded for its image to have a length", repr(self.curve))
+        return read_only(self._round_lengths() if isinstance(self.curve, Ellipse) else self._straight_lengths())
+
+    def _straight_lengths(self) -> Floats:
+        """Between breakpoints and corners all layers are affine."""
+        t = np.unique(np.concatenate([np.arange(float(self.curve.volume or 0) + 1), self.breakpoints]))
+        total = np.zeros(len(self.network.widths) + 1)
+        rows = max(2, _CHUNK_BYTES // (8 * max(self.network.n_inputs, *self.network.widths, 1)))
+        for first in range(0, len(t) - 1, rows - 1):
+            x = self.curve.embed(t[first : first + rows, None])
+            stages = [*self.network.preactivations(x), self.network(x)]
+            total += [float(np.linalg.norm(np.diff(z, axis=0), axis=1).sum()) for z in stages]
+        return total
+
+    def _round_lengths(self) -> Floats:
+        """Velocities are A_s cos'(t) + A_t sin'(t): their squares have three coefficients on each piece."""
+        packed, steps = self._cells.packed_patterns, self._cells.program.steps
+        stages = [i for i, step in enumerate(steps) if step.has_units] + [len(steps)]
+        total = np.zeros(len(stages))
+        order = np.argsort(self._cell, kind="stable")  # a cell may have several pieces
+        for stage, cells, columns in walk_stages(
+            self._cells.program, packed, np.unique(self._cell), float_arithmetic(self._cells)
+        ):
+            if stage in stages:
+                s, t = columns[:, 0], columns[:, 1]
+                squares = np.stack([np.sum(u * v, axis=1) for u, v in ((s, s), (s, t), (t, t))])
+                at = np.searchsorted(self._cell[order], cells)
+                number = np.searchsorted(self._cell[order], cells, side="right") - at
+                own = order[flat_ranges(at, number)]
+                total[stages.index(stage)] += self._lengths(np.repeat(squares, number, axis=1), own)
+        return total
+
+    def _lengths(self, squares: Floats, pieces: Ints) -> float:
+        """The lengths of the images of some pieces.
+
+        The square of the speed, ss sin^2 - 2 st sin cos + tt cos^2, is top (1 - m sin^2 u) with u a shift of t, and its
+        root has an elliptic integral of the second kind.
+        """
+        ss, st, tt = squares
+        swing = np.hypot((tt - ss) / 2, st)
+        top = (ss + tt) / 2 + swing
+        m = np.clip(np.divide(2 * swing, top, out=np.zeros_like(top), where=top > 0), 0.0, 1.0)
+        shift = np.arctan2(st, (tt - ss) / 2) / 2
+        turned = ellipeinc(self.ends[pieces] + shift, m) - ellipeinc(self.starts[pieces] + shift, m)
+        return float(np.sqrt(top) @ turned)
+
+    @cached_property
+    def jacobian_jumps(self) -> Floats:
+        """(B,) Frobenius norms of the jumps of the Jacobian of the output by the inputs, at each breakpoint.
+
+        Half their sum is the discrete curvature of Novak et al. 2018, without sampling. Float64 with the usual
+        rounding; costs a backward pass for every piece and output.
+        """
+        before, after = self._sides
+        result = np.empty(len(before))
+        if not len(before):
+            return read_only(result)
+        cells = self._cell[np.append(before[0], after)]
+        done, last = 0, np.empty((0, 0, 0))
+        for matrices in gradients(self.network, self._cells.program, self._cells.packed_patterns, cells):
+            joined = np.concatenate([last, matrices]) if done else matrices
+            jumps = np.diff(joined, axis=0)
+            result[max(done - 1, 0) : done - 1 + len(matrices)] = np.sqrt(np.sum(jumps * jumps, axis=(1, 2)))
+            done, last = done + len(matrices), matrices[-1:]
+        return read_only(result)
+
+    def __repr__(self) -> str:
+        """The numbers of pieces and transitions, and what proved them."""
+        n = self.transitions
+        return f"CurveRegions({len(self):,} pieces, {n:,} transitions on {self.curve!r}; {self.certificate})"
+
+
+def curve_regions(network: Network, curve: Curve) -> CurveRegions:
+    """The pieces of a curve on each of which a network is affine: every switch of a neuron, in its order, proven.
+
+    Parameters
+    ----------
+    network : Network
+    curve : Segment, Line, Polyline or Ellipse
+
+    Returns
+    -------
+    CurveRegions
+
+    Raises
+    ------
+    InvalidInput
+        If the curve does not fit the network.
+
+    Notes
+    -----
+    What sampling along curves estimates from below (Raghu et al. 2017; Novak et al. 2018, section 3.2): between two
+    samples a neuron may switch twice. For an ellipse the cells of its plane in a thin ring of polygons are enumerated;
+    which of them the ellipse goes through, and in which order, are signs of rational numbers. A neuron whose boundary
+    is only touched does not switch.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1], [1, 1]], [[1, 1, 1]]], [[0, 0, -1], [0]])
+    >>> circle = lr.curve_regions(network, lr.Ellipse([0.5, 0.5], [1, 0], [0, 1]))
+    >>> circle.transitions, circle.transitions_by("neuron").tolist()
+    (6, [2, 2, 2])
+    >>> circle.breakpoints[:3].round(6).tolist()
+    [2.094395, 2.356194, 3.665191]
+    """
+    if not isinstance(network, Network):
+        raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
+    if not isinstance(curve, Curve):
+        raise invalid("curve", "be a Segment, Line, Polyline or Ellipse", type(curve).__name__)
+    if curve.n_inputs != network.n_inputs:
+        raise invalid("curve", f"lie in {network.n_inputs} dimensions, as the inputs do", curve.n_inputs)
+    if isinstance(curve, Ellipse):
+        return _on_ellipse(network, curve)
+    regions = enumerate_regions(network, curve)
+    geometry = regions.geometry
+    assert isinstance(geometry, LineComplex)
+    t, error, number = geometry.t, geometry.error, np.arange(len(regions))
+    if _is_closed(curve):
+        joins = int(all((p[0] == p[-1]).all() for p in regions.packed_patterns))  # the last piece leads on to the first
+        return _closed(regions, number[joins:], t[joins:-1], error[joins:-1], float(t[-1]), regions.certificate)
+    return CurveRegions(curve, t[1:-1], error[1:-1], t[:-1], t[1:], regions.certificate, regions, number)
+
+
+def _on_ellipse(network: Network, ellipse: Ellipse) -> CurveRegions:
+    with one_blas_thread(), ARENAS.lent() as arena:
+        program = compile_network(network)
+        chart = ring_chart(ellipse.plane, min(max(program.n_hyperplanes // 4, LEAST_SECTORS), MOST_SECTORS))
+        (settler,) = make_settlers(program, chart)
+        engine = Plane(program, settler, wanted=Wanted.CELLS, budget=Budget(len(program.steps), [], None))
+        tally = engine.run(start_ring(program, chart, arena), 0)
+        assert tally.cells is not None
+        packed = program.joined_words(tally.patterns)
+        signs = Certificate(tally.signs, tally.double_signs, tally.exact_signs)
+        ring = Cells(network, ellipse, program, (settler,), tally.cells.complex(), packed, tally.per_step, signs)
+        arcs = circle_arcs(ring)
+    more = arcs.exact_signs
+    signs = Certificate(signs.signs + arcs.signs, signs.double_signs + more, signs.exact_signs + more)
+    changed = np.zeros(len(arcs.cell), np.bool_)
+    for words in packed:
+        own = words[arcs.cell]
+        changed |= (own != np.roll(own, 1, axis=0)).any(axis=1)
+    at = np.flatnonzero(changed) if changed.any() else np.zeros(1, np.int64)
+    return _closed(ring, arcs.cell[at], arcs.angle[at], arcs.error[at], 2 * np.pi, signs)
+
+
+def _closed(
+    cells: Cells, cell: Ints, starts: Floats, error: Floats, period: float, certificate: Certificate
+) -> CurveRegions:
+    """Pieces that go round a closed curve, from where each begins."""
+    curve = cells.domain
+    assert isinstance(curve, Curve)
+    if len(cell) < 2:
+        nothing = np.empty(0)
+        return CurveRegions(curve, nothing, nothing, np.zeros(1), np.full(1, period), certificate, cells, cell[:1])
+    ends = np.append(starts[1:], starts[0] + period)
+    return CurveRegions(curve, starts, error, starts, ends, certificate, cells, cell)
+
+
+def _is_closed(curve: Curve) -> bool:
+    return isinstance(curve, Ellipse) or (isinstance(curve, Polyline) and curve.closed)
