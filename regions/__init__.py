@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import estimators as estimators
     from . import lp as lp
     from .certificate import Certificate as Certificate
     from .complex import Regions as Regions
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .errors import LinearRegionsError as LinearRegionsError
     from .errors import MissingExtra as MissingExtra
     from .errors import UnsupportedModule as UnsupportedModule
+    from .estimators import distance_to_boundary as distance_to_boundary
     from .nearest import Nearest as Nearest
     from .nearest import nearest_boundary as nearest_boundary
     from .neighborhood import Neighborhood as Neighborhood
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from .network import Network as Network
     from .network import load_network as load_network
     from .store import load_regions as load_regions
+    from .validation import Validation as Validation
+    from .validation import validate as validate
 
 __version__ = "0.1.0"
 
@@ -75,24 +79,29 @@ _MODULE_OF = {
     "Slice": "domain",
     "Space": "domain",
     "UnsupportedModule": "errors",
+    "Validation": "validation",
     "count_regions": "enumerate",
     "curve_regions": "curves",
+    "distance_to_boundary": "estimators",
     "enumerate_regions": "enumerate",
     "explore": "neighborhood",
     "load_network": "network",
     "load_regions": "store",
     "nearest_boundary": "nearest",
     "sum_regions": "enumerate",
+    "validate": "validation",
 }
 
-__all__ = ["__version__", "lp", *_MODULE_OF]
+_MODULES = ("estimators", "lp")
+
+__all__ = ["__version__", *_MODULES, *_MODULE_OF]
 
 if not TYPE_CHECKING:  # a type checker that saw this function would accept any name
 
     def __getattr__(name: str) -> object:
         """Load a public name from its module, once."""
-        if name == "lp":
-            return import_module(".lp", __name__)
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
         if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -62,7 +62,10 @@ def test_unknown_name_is_an_attribute_error() -> None:
 def test_type_checkers_see_the_public_names() -> None:
     tree = parse(ROOT / "regions" / "__init__.py")
     imported = {(n.module, a.asname) for n in tree if isinstance(n, ast.ImportFrom) and n.level for a in n.names}
-    assert imported == {(None, "lp"), *((module, public) for public, module in lr._MODULE_OF.items())}
+    assert imported == {
+        *((None, name) for name in lr._MODULES),
+        *((module, public) for public, module in lr._MODULE_OF.items()),
+    }
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

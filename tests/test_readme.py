@@ -48,13 +48,22 @@ def test_the_example_of_many_dimensions(tmp_path: Path) -> None:
 def test_the_example_of_convex_sets(tmp_path: Path) -> None:
     pytest.importorskip("cvxpy")
     start = "import numpy as np\nimport linear_regions as lr\nrandom = np.random.default_rng(0)\n"
-    assert run([sys.executable, "-c", start + blocks("python")[5]], tmp_path) == blocks("text")[4]
+    assert run([sys.executable, "-c", start + blocks("python")[6]], tmp_path) == blocks("text")[4]
 
 
 def test_the_example_of_curves(tmp_path: Path) -> None:
     start = "import linear_regions as lr\nfrom linear_regions.data import load_demo\ncase = load_demo(epoch=20)\n"
     network = "image_network = lr.Network.from_arrays(case.weights, case.biases)\n"
     assert run([sys.executable, "-c", start + network + blocks("python")[4]], tmp_path) == blocks("text")[3]
+
+
+def test_the_example_of_estimators(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    first, _, _, model, _, code, _ = blocks("python")
+    imports = "\n".join(line for line in first.splitlines() if line.startswith(("import", "from")))
+    printed = run([sys.executable, "-c", f"{imports}\n{model}\n{code}"], tmp_path)
+    assert "boundary_volume: exact answer" in printed
+    assert (tmp_path / "validation.png").stat().st_size > 10_000
 
 
 def test_the_torch_example_and_the_shell_commands(tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+"""Networks as torch tensors: pre-activations, codes and gradients of many points, on any device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from linear_regions.errors import invalid
+from linear_regions.network import Activation, Network, Unit
+
+_CHUNK_BYTES = {"cpu": 1 << 25}
+_CHUNK_BYTES_ELSEWHERE = 1 << 28
+
+
+class Units(NamedTuple):
+    """Piecewise-linear units of a layer: piece p of a neuron lies above p of its breakpoints."""
+
+    thresholds: Tensor  # (K, n), infinite where a neuron has fewer
+    slopes: Tensor  # (K + 1, n)
+    intercepts: Tensor  # (K + 1, n)
+    is_relu: bool
+
+    def code(self, z: Tensor) -> Tensor:
+        """Which piece each pre-activation lies on, (B, n)."""
+        if len(self.thresholds) == 1:
+            return z > self.thresholds[0]
+        code = torch.zeros(z.shape, dtype=torch.int8, device=z.device)
+        for threshold in self.thresholds:
+            code += z > threshold
+        return code
+
+    def slope(self, z: Tensor) -> Tensor:
+        """(B, n) the slope of each neuron's unit."""
+        if self.is_relu:
+            return (z > 0).to(z.dtype)
+        return self.slopes.gather(0, self.code(z).long())
+
+    def apply_(self, z: Tensor) -> Tensor:
+        """The values of the units; z may be overwritten."""
+        if self.is_relu:
+            return z.clamp_(min=0)
+        code = self.code(z).long()
+        return torch.addcmul(self.intercepts.gather(0, code), self.slopes.gather(0, code), z)
+
+
+class Layer(NamedTuple):
+    """An affine map, and the units after it."""
+
+    weight: Tensor  # (n_out, n_in)
+    bias: Tensor
+    units: Units | None
+
+
+class TorchNetwork:
+    """A network's numbers on a device.
+
+    Parameters
+    ----------
+    network : Network
+    device : torch.device
+    dtype : torch.dtype
+    """
+
+    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
+        self.network, self.device, self.dtype = network, device, dtype
+        self.layers = [
+            Layer(
+                self.tensor(layer.affine.weight),
+                self.tensor(layer.affine.bias),
+                None if layer.activation is None else self._units(layer.activation),
+            )
+            for layer in network.layers
+        ]
+
+    def tensor(self, values: object) -> Tensor:
+        """Numbers here, rounded to the dtype."""
+        return torch.as_tensor(np.array(values)).to(self.device, self.dtype)
+
+    def _units(self, activation: Activation) -> Units:
+        kinds = activation.units
+        most = max(len(u.breakpoints) for u in kinds)
+        table = [np.full((most + extra, len(kinds)), fill) for extra, fill in ((0, np.inf), (1, 0.0), (1, 0.0))]
+        for i, unit in enumerate(kinds):
+            for own, values in zip(table, _parts(unit), strict=True):
+                own[: len(values), i] = np.array([float(v) for v in values])
+        thresholds, slopes, intercepts = (self.tensor(own[:, activation.kind]) for own in table)
+        return Units(thresholds, slopes, intercepts, activation.is_relu)
+
+    def stages(self, x: Tensor) -> Iterator[tuple[Tensor, Units | None]]:
+        """What each layer's affine map gives, with its units. It is overwritten when the next one is asked for."""
+        h = x
+        for layer in self.layers:
+            z = torch.addmm(layer.bias, h, layer.weight.T)
+            yield z, layer.units
+            h = z if layer.units is None else layer.units.apply_(z)
+
+    def gradients(self, x: Tensor, basis: Tensor) -> Iterator[tuple[Tensor, Tensor, Units | None]]:
+        """Each layer's pre-activations (B, n), and their gradients (B, n, m) along a basis (n_inputs, m)."""
+        h, gradient = x, basis[None]
+        for layer in self.layers:
+            z = torch.addmm(layer.bias, h, layer.weight.T)
+            gradient = layer.weight @ gradient
+            yield z, gradient.expand(len(z), -1, -1), layer.units
+            if layer.units is not None:
+                gradient = gradient * layer.units.slope(z)[:, :, None]
+                z = layer.units.apply_(z.clone())
+            h = z
+
+    def jacobians(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs (B, n_out) and their Jacobians by the inputs (B, n_out, n_inputs), by a backward pass."""
+        slopes = []
+        for z, units in self.stages(x):
+            slopes.append(None if units is None else units.slope(z))
+            out = z if units is None else units.apply_(z.clone())
+        matrix = torch.eye(out.shape[1], dtype=self.dtype, device=self.device)[None]
+        for layer, slope in zip(reversed(self.layers), reversed(slopes), strict=True):
+            matrix = (matrix if slope is None else matrix * slope[:, None, :]) @ layer.weight
+        return out, matrix.expand(len(x), -1, -1)
+
+    def rows(self, entries: int = 0) -> int:
+        """How many points to take at a time, if each needs so many entries besides its pre-activations."""
+        widest = max(layer.weight.shape[i] for layer in self.layers for i in (0, 1))
+        room = _CHUNK_BYTES.get(self.device.type, _CHUNK_BYTES_ELSEWHERE)
+        return max(1, room // (self.dtype.itemsize * (widest + entries)))
+
+
+def _parts(unit: Unit) -> tuple[Sequence[Fraction | float], ...]:
+    return unit.breakpoints, unit.slopes, unit.intercepts
+
+
+def prepared(model: object, device: object, dtype: torch.dtype | None) -> TorchNetwork:
+    """A network or a torch module on a device: by default where the module is, and in its dtype."""
+    if isinstance(model, nn.Module):
+        some = next(model.parameters(), torch.empty(0, dtype=torch.float64))
+        own_device, own_dtype = some.device, some.dtype
+        network = Network.from_torch(model)
+    elif isinstance(model, Network):
+        network, own_device, own_dtype = model, torch.device("cpu"), torch.float64
+    else:
+        raise invalid("model", "be a Network or a torch module", type(model).__name__)
+    chosen: object = own_dtype if dtype is None else dtype
+    if not (isinstance(chosen, torch.dtype) and chosen.is_floating_point):
+        raise invalid("dtype", "be a floating torch dtype", chosen)
+    return TorchNetwork(network, own_device if device is None else torch.device(str(device)), chosen)
+
+
+@contextmanager
+def sampling() -> Iterator[None]:
+    """Without gradients, and with all bits of float32 in matrix products."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

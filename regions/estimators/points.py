@@ -1,0 +1,114 @@
+"""Points to sample at: uniform in domains, evenly spaced along curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Integral
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from linear_regions.domain import Box, Domain, Ellipse, Line, Polyline, Polytope, Segment, Slice
+from linear_regions.domain.curves import Curve
+from linear_regions.errors import invalid
+
+from .forward import TorchNetwork
+
+_TRIES = 10_000  # rounds of rejection without a point inside
+
+
+def chosen_generator(generator: torch.Generator | None) -> torch.Generator:
+    """The caller's, or one with seed 0."""
+    if generator is None:
+        return torch.Generator().manual_seed(0)
+    if not isinstance(generator, torch.Generator):
+        raise invalid("generator", "be a torch.Generator", type(generator).__name__)
+    return generator
+
+
+def count_of(n: object, name: str, least: int = 1) -> int:
+    """A number of samples."""
+    if not (isinstance(n, Integral) and int(n) >= least):
+        raise invalid(name, f"be a whole number of at least {least}", n)
+    return int(n)
+
+
+def fitting(network: TorchNetwork, domain: Domain, name: str = "domain") -> None:
+    """Refuse a domain of other inputs."""
+    if not isinstance(domain, Domain):
+        raise invalid(name, "be a domain", type(domain).__name__)
+    if domain.n_inputs != network.network.n_inputs:
+        raise invalid(name, f"lie in {network.network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
+
+
+def base_of(domain: Domain) -> Box | Polytope:
+    """The bounded set of coordinates t of a domain."""
+    base = domain.domain if isinstance(domain, Slice) else domain
+    if not isinstance(base, Box | Polytope):
+        raise invalid("domain", "be a Box, a Polytope, or a Slice with one", repr(domain))
+    return base
+
+
+def volume_of(domain: Domain) -> float:
+    """Of the set of coordinates t."""
+    volume = base_of(domain).volume
+    assert volume is not None
+    return float(volume)
+
+
+def uniform(domain: Domain, n: int, generator: torch.Generator) -> Tensor:
+    """(n, d) independent uniform points t of a domain, float64 on the generator's device; polytopes by rejection."""
+    base = base_of(domain)
+    low, high = (base.lower, base.upper) if isinstance(base, Box) else (-base.reach, base.reach)
+    start, size = (torch.as_tensor(np.array(v)).to(generator.device) for v in (low, high - low))
+    found: list[Tensor] = []
+    missing, tries = n, 0
+    while missing:
+        t = start + size * torch.rand(
+            (missing, len(start)), generator=generator, dtype=torch.float64, device=generator.device
+        )
+        if isinstance(base, Polytope):
+            rows, ends = (torch.as_tensor(np.array(v)).to(generator.device) for v in (base.A, base.b))
+            t = t[(t @ rows.T <= ends).all(dim=1)]
+        found.append(t)
+        missing -= len(t)
+        tries = 0 if len(t) else tries + 1
+        if tries == _TRIES:
+            raise invalid("domain", "fill more of the box about it, for points to be drawn", repr(domain))
+    return torch.cat(found)
+
+
+def embedded(network: TorchNetwork, domain: Domain, t: Tensor) -> Tensor:
+    """Inputs at coordinates t, on the network's device and in its dtype; mapped in float64."""
+    return embedded_at(domain, t, network.device, network.dtype)[0]
+
+
+def embedded_at(domain: Domain, t: Tensor, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Inputs at coordinates t, mapped in float64, and the basis (n_inputs, d), on a device and in a dtype."""
+    origin, basis = (torch.as_tensor(np.array(v)).to(t.device) for v in (domain.origin, domain.basis))
+    x = t if isinstance(domain, Box | Polytope) else origin + t @ basis.T
+    return x.to(device, dtype), basis.to(device, dtype)
+
+
+def period_of(curve: Curve) -> float:
+    """How far its parameter runs from zero."""
+    if isinstance(curve, Ellipse):
+        return 2 * np.pi
+    if isinstance(curve, Line) or not isinstance(curve, Segment | Polyline):
+        raise invalid("curve", "be a Segment, a Polyline or an Ellipse", repr(curve))
+    return float(curve.volume)
+
+
+def is_closed(curve: Curve) -> bool:
+    """Whether it ends where it begins."""
+    return isinstance(curve, Ellipse) or (isinstance(curve, Polyline) and curve.closed)
+
+
+def along(network: TorchNetwork, curve: Curve, k: int) -> Iterator[Tensor]:
+    """K evenly spaced points of a curve, with both ends of an open one, chunk by chunk."""
+    period, rows = period_of(curve), network.rows(network.network.n_inputs)
+    last = k if is_closed(curve) else k - 1
+    for first in range(0, k, rows):
+        t = period * np.arange(first, min(first + rows, k)) / last
+        yield torch.as_tensor(curve.embed(t[:, None])).to(network.device, network.dtype)

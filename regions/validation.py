@@ -1,0 +1,257 @@
+"""Estimators against the exact answer: bias, standard errors, coverage of intervals, over sample sizes and dtypes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from numbers import Integral
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .curves import curve_regions
+from .domain import Domain
+from .domain.curves import Curve
+from .enumerate import count_regions, enumerate_regions
+from .errors import MissingExtra, invalid
+from .network import Network
+from .network.cast import as_list
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .estimators import Estimate
+
+
+class Row(NamedTuple):
+    """What the estimates of one size and dtype come to, over the seeds.
+
+    Attributes
+    ----------
+    n : int
+        Size of the sample.
+    dtype : str
+    seeds : int
+    mean : float
+    bias : float
+        The mean less the exact answer.
+    z_score : float
+        The bias over its standard error, by the spread of the estimates; NaN if they do not differ.
+    spread : float
+        Standard deviation of the estimates.
+    standard_error : float
+        The mean of those that the estimator states.
+    coverage : float
+        Share of the stated intervals that hold the exact answer; NaN if no standard errors are stated.
+    """
+
+    n: int
+    dtype: str
+    seeds: int
+    mean: float
+    bias: float
+    z_score: float
+    spread: float
+    standard_error: float
+    coverage: float
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """How an estimator does.
+
+    Attributes
+    ----------
+    estimator : str
+    truth : float
+    level : float
+        Of the confidence intervals.
+    rows : tuple of Row
+        One for each dtype and size.
+    values : tuple of tuple of float
+        The estimates of each row.
+    """
+
+    estimator: str
+    truth: float
+    level: float
+    rows: tuple[Row, ...]
+    values: tuple[tuple[float, ...], ...]
+
+    def __str__(self) -> str:
+        """A table."""
+        lines = [f"{self.estimator}: exact answer {self.truth:.9g}, intervals of {self.level:.0%}"]
+        names, widths = "n dtype seeds mean bias z spread stated cover".split(), (9, 8, 5, 12, 10, 6, 9, 9, 6)
+        lines.append(" ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True)))
+        for r in self.rows:
+            lines.append(
+                f"{r.n:>9} {r.dtype:>8} {r.seeds:>5} {r.mean:>12.6g} {r.bias:>10.3g} {r.z_score:>6.2f} "
+                f"{r.spread:>9.3g} {r.standard_error:>9.3g} {r.coverage:>6.1%}"
+            )
+        return "\n".join(lines)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all of it to a JSON file; what is not a number is null."""
+        content = asdict(self) | {"rows": [row._asdict() for row in self.rows]}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(_plain(content), file, indent=1, allow_nan=False)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The estimates over the size of the sample, one colour a dtype, and the exact answer."""
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            ax = plt.figure().add_subplot()
+        for number, dtype in enumerate(dict.fromkeys(row.dtype for row in self.rows)):
+            own = [(row, v) for row, v in zip(self.rows, self.values, strict=True) if row.dtype == dtype]
+            n = np.concatenate([np.full(len(v), row.n) for row, v in own])
+            ax.plot(n, np.concatenate([v for _, v in own]), ".", color=f"C{number}", alpha=0.4, label=dtype)
+            ax.plot([row.n for row, _ in own], [row.mean for row, _ in own], color=f"C{number}")
+        ax.axhline(self.truth, color="black", linewidth=1, label="exact")
+        ax.set(xscale="log", xlabel="size of the sample", ylabel=self.estimator)
+        ax.legend()
+        return ax
+
+
+def validate(
+    estimator: Callable[..., Estimate],
+    network: Network,
+    domain: Domain,
+    *,
+    truth: float | Callable[[Network, Domain], float] | None = None,
+    sizes: Sequence[int] = (1000, 4000, 16000),
+    seeds: int = 20,
+    dtypes: Sequence[str] = ("float64",),
+    level: float = 0.95,
+    **options: Any,
+) -> Validation:
+    """Run an estimator for many seeds and compare it with the exact answer.
+
+    Parameters
+    ----------
+    estimator : callable
+        Of this library, or any that is called as ``estimator(network, domain, n=..., generator=..., dtype=...)`` with
+        the options, and returns an `Estimate`. One without `generator` is run once for each size; its size may be
+        called `k`.
+    network : Network
+    domain : Domain
+        Or a curve.
+    truth : float or callable, optional
+        The exact answer, or what gives it of the network and the domain. Known for `transitions`, `trajectory_length`,
+        `boundary_volume`, `unique_patterns`, and `jacobian_norm` of logits.
+    sizes : sequence of int
+    seeds : int
+        The generators' seeds are 0, 1, ...
+    dtypes : sequence of str
+        As "float32".
+    level : float
+        Of the confidence intervals.
+    **options
+        For the estimator.
+
+    Returns
+    -------
+    Validation
+
+    Raises
+    ------
+    MissingExtra
+        If torch is not installed.
+    InvalidInput
+        If an argument does not fit, or the exact answer has to be given.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1]], [[1, 1]]], [[0, 0], [0]])
+    >>> result = lr.validate(lr.estimators.boundary_volume, network, lr.Box([-1, -1], [1, 1]), sizes=[200], seeds=10)
+    >>> result.truth, abs(result.rows[0].z_score) < 4
+    (4.0, True)
+    """
+    torch = _torch()
+    if not callable(estimator):
+        raise invalid("estimator", "be callable", type(estimator).__name__)
+    if not (isinstance(seeds, Integral) and int(seeds) >= 1):
+        raise invalid("seeds", "be a positive whole number", seeds)
+    if not 0 < level < 1:
+        raise invalid("level", "lie between 0 and 1", level)
+    kinds = [getattr(torch, str(name), None) for name in as_list(dtypes, "dtypes", "names of dtypes")]
+    if not all(isinstance(kind, torch.dtype) for kind in kinds):
+        raise invalid("dtypes", 'hold names of dtypes, as "float32"', list(dtypes))
+    name = getattr(estimator, "__name__", type(estimator).__name__)
+    exact = _exact_answer(name, network, domain, truth, options)
+    size, draws = _call(estimator)
+    rows, values = [], []
+    for kind in kinds:
+        for n in as_list(sizes, "sizes", "numbers of samples"):
+            found = []
+            for seed in range(seeds if draws else 1):
+                given = {"generator": torch.Generator().manual_seed(seed)} if draws else {}
+                found.append(estimator(network, domain, **{size: n}, dtype=kind, **given, **options))
+            rows.append(_row(found, exact, n, level))
+            values.append(tuple(e.value for e in found))
+    return Validation(name, exact, level, tuple(rows), tuple(values))
+
+
+def _call(estimator: Callable[..., Estimate]) -> tuple[str, bool]:
+    """What an estimator calls its size, and whether it takes a generator."""
+    names = inspect.signature(estimator).parameters
+    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in names.values())
+    return "k" if "k" in names and "n" not in names else "n", takes_all or "generator" in names
+
+
+def _row(found: list[Estimate], exact: float, n: int, level: float) -> Row:
+    values, errors = (np.array([getattr(e, name) for e in found]) for name in ("value", "standard_error"))
+    spread = float(values.std(ddof=1)) if len(found) > 1 else math.nan
+    bias = float(values.mean()) - exact
+    covered = [low <= exact <= high for low, high in (e.interval(level) for e in found)]
+    return Row(
+        n=int(n),
+        dtype=found[0].dtype,
+        seeds=len(found),
+        mean=float(values.mean()),
+        bias=bias,
+        z_score=bias / (spread / math.sqrt(len(found))) if spread > 0 else math.nan,
+        spread=spread,
+        standard_error=float(errors.mean()),
+        coverage=math.nan if np.isnan(errors).any() else float(np.mean(covered)),
+    )
+
+
+def _exact_answer(name: str, network: Network, domain: Domain, truth: object, options: dict[str, Any]) -> float:
+    if callable(truth):
+        return float(truth(network, domain))
+    if truth is not None:
+        return float(truth)  # type: ignore[arg-type]
+    if isinstance(domain, Curve) and name in ("transitions", "trajectory_length"):
+        curve = curve_regions(network, domain)
+        return float(curve.transitions if name == "transitions" else curve.image_lengths[-1])
+    if name == "boundary_volume":
+        return enumerate_regions(network, domain).boundary_volume()
+    if name == "unique_patterns":
+        return float(count_regions(network, domain))
+    if name == "jacobian_norm" and options.get("output") == "logits":
+        regions = enumerate_regions(network, domain)
+        norms = np.array([np.linalg.norm(regions.ambient_map(i).A) for i in range(len(regions))])
+        return float(norms @ regions.volumes / regions.volumes.sum())
+    raise invalid("truth", f"be given for {name} with these options", "None")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(own) for key, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(own) for own in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("validate needs PyTorch: pip install 'linear-regions[torch]'") from error
+    return torch

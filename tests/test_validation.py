@@ -1,0 +1,109 @@
+"""Validation of estimators: coverage and bias of those here, and of a user's that is wrong on purpose."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import linear_regions as lr
+from linear_regions.errors import InvalidInput
+
+torch = pytest.importorskip("torch")
+from linear_regions import estimators as es  # noqa: E402
+
+BOX = lr.Box([-1, -1], [1, 1])
+
+
+def random_net(seed: int, *widths: int) -> lr.Network:
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=(m, n)) * np.sqrt(2 / n) for n, m in pairwise(widths)]
+    return lr.Network.from_arrays(weights, [0.3 * rng.normal(size=m) for m in widths[1:]])
+
+
+NETWORK = random_net(0, 2, 8, 6, 2)
+
+
+@pytest.mark.slow
+def test_intervals_cover_as_often_as_they_say() -> None:
+    """95 % intervals over 1,000 seeds hold the truth between 93 % and 97 % of the time."""
+    for estimator, options in ((es.boundary_volume, {}), (es.jacobian_norm, {"output": "logits"})):
+        found = lr.validate(estimator, NETWORK, BOX, sizes=[200], seeds=1000, **options)
+        (row,) = found.rows
+        assert 0.93 <= row.coverage <= 0.97
+        assert abs(row.z_score) < 4
+        assert row.standard_error == pytest.approx(row.spread, rel=0.1)
+
+
+def test_unbiased_estimators() -> None:
+    found = lr.validate(es.boundary_volume, NETWORK, BOX, sizes=[100, 400], seeds=30)
+    assert found.truth == lr.enumerate_regions(NETWORK, BOX).boundary_volume()
+    assert [row.n for row in found.rows] == [100, 400]
+    assert all(abs(row.z_score) < 4 and 0.8 < row.coverage <= 1 for row in found.rows)
+    assert found.rows[1].spread < 0.7 * found.rows[0].spread  # it falls with the root of the size
+    assert [len(values) for values in found.values] == [30, 30]
+
+
+def test_estimators_without_chance() -> None:
+    ellipse = lr.Ellipse([0.1, 0.0], [1, 0], [0, 1])
+    found = lr.validate(es.transitions, NETWORK, ellipse, sizes=[16, 4096], dtypes=["float64", "float32"])
+    assert found.truth == lr.curve_regions(NETWORK, ellipse).transitions
+    assert [(row.n, row.dtype, row.seeds) for row in found.rows] == [
+        (16, "float64", 1), (4096, "float64", 1), (16, "float32", 1), (4096, "float32", 1),
+    ]  # fmt: skip
+    assert found.rows[0].bias <= found.rows[1].bias == 0
+    assert math.isnan(found.rows[0].coverage)
+    length = lr.validate(es.trajectory_length, NETWORK, ellipse, sizes=[4096])
+    assert -1e-3 < length.rows[0].bias / length.truth <= 0
+    assert lr.validate(es.unique_patterns, NETWORK, BOX, sizes=[500], seeds=3).rows[0].bias < 0
+
+
+def test_an_estimator_of_a_user() -> None:
+    """One that is too large, and too sure of it, is found out."""
+
+    def doubled(network: lr.Network, domain: lr.Box, *, n: int, generator: object, dtype: object) -> es.Estimate:
+        found = es.boundary_volume(network, domain, n=n, generator=generator, dtype=dtype)
+        return replace(found, value=1.2 * found.value, standard_error=found.standard_error / 10)
+
+    found = lr.validate(doubled, NETWORK, BOX, truth=lambda n, d: lr.sum_regions(n, d).boundary_volume(), sizes=[400])
+    assert found.estimator == "doubled"
+    assert found.rows[0].z_score > 4
+    assert found.rows[0].coverage < 0.5
+    with pytest.raises(InvalidInput, match="truth must be given for doubled"):
+        lr.validate(doubled, NETWORK, BOX)
+
+
+def test_tables_files_and_figures(tmp_path: Path) -> None:
+    found = lr.validate(es.jacobian_norm, NETWORK, BOX, sizes=[50, 100], seeds=4, output="logits", dtypes=["float32"])
+    text = str(found).splitlines()
+    assert len(text) == 4
+    assert text[0].startswith(f"jacobian_norm: exact answer {found.truth:.9g}")
+    found.save(tmp_path / "validation.json")
+    content = json.loads((tmp_path / "validation.json").read_text())
+    assert content["truth"] == found.truth
+    assert content["rows"][1]["n"] == 100
+    assert content["values"][0] == list(found.values[0])
+    axes = found.plot()
+    assert axes.get_xscale() == "log"
+    assert len(axes.lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": 0}, "seeds must be a positive whole number"),
+        ({"level": 95}, "level must lie between 0 and 1"),
+        ({"dtypes": ["float31"]}, "dtypes must hold names of dtypes"),
+        ({"dtypes": "float32"}, "dtypes must be a sequence"),
+    ],
+)
+def test_bad_input(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        lr.validate(es.boundary_volume, NETWORK, BOX, **options)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="estimator must be callable"):
+        lr.validate("boundary", NETWORK, BOX)  # type: ignore[arg-type]
