@@ -86,3 +86,43 @@ def double_activate(
                 h, r = two_sum(h, r + e + intercept_low[p])
             out_high[i, c] = h
             out_low[i, c] = r
+
+
+@loop
+def double_signs(
+    high: Floats, low: Floats, error: float, neuron: Ints, threshold: Floats, point: Floats, point_error: float,
+    sign: Ints,
+) -> None:  # fmt: skip
+    """Signs of rows less thresholds at a point, 0 where they are not proven.
+
+    Rows high + low with an error of any entry; the point in homogeneous coordinates, point[0] + point[1], the last one
+    positive, with an error of any coordinate. Products are split without error; what is dropped is below 2^-98 of the
+    sum of all products' sizes.
+    """
+    n = high.shape[1]
+    reach = 0.0
+    for c in range(n):
+        reach += abs(point[0, c])
+    for j in range(neuron.shape[0]):
+        i = neuron[j]
+        total, rest, size, steep = 0.0, 0.0, 0.0, 0.0
+        for c in range(n):
+            p = high[i, c] * point[0, c]
+            rest += fma(high[i, c], point[0, c], -p) + (high[i, c] * point[1, c] + low[i, c] * point[0, c])
+            total, e = two_sum(total, p)
+            rest += e
+            size += abs(p)
+            steep += abs(high[i, c])
+        p = -threshold[j] * point[0, n - 1]
+        rest += fma(-threshold[j], point[0, n - 1], -p) - threshold[j] * point[1, n - 1]
+        total, e = two_sum(total, p)
+        rest += e
+        size += abs(p)
+        steep += abs(threshold[j])
+        value = total + rest
+        bound = error * (reach + n * point_error) + point_error * steep * 1.001 + size * 2.0**-98 + 1e-280
+        sign[j] = 0
+        if value > bound * 1.001:
+            sign[j] = 1
+        elif value < -bound * 1.001:
+            sign[j] = -1

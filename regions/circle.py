@@ -8,7 +8,7 @@ combinatorial. A circle through a vertex is taken to pass just outside it, and w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -28,6 +28,7 @@ Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
 Point = tuple[Fraction, Fraction]
 
 _TURN = 0.3217505543966422  # of the first corner, so that few hyperplanes meet the others
@@ -105,8 +106,8 @@ class Arcs:
 
 def circle_arcs(ring: Cells) -> Arcs:
     """The arcs of the unit circle in the cells of a ring about it."""
-    g = ring.geometry
-    assert isinstance(g, PlaneComplex)
+    assert isinstance(ring.coarse, PlaneComplex)
+    g = _closer(ring, ring.coarse)
     side, n_exact = _sides(ring, g)
     first, last = side[g.ends[:, 0]] > 0, side[g.ends[:, 1]] > 0
     once, outside = first != last, first & last & (g.facet_cells >= 0).all(axis=1)
@@ -122,13 +123,33 @@ def circle_arcs(ring: Cells) -> Arcs:
     return Arcs(cell[order], angle[order], error[order], signs, n_exact + len(near))
 
 
+def _closer(ring: Cells, g: PlaneComplex) -> PlaneComplex:
+    """The ring with vertices placed again whose errors leave open on which side of the circle they are."""
+    size = np.sum(g.x * g.x, axis=1)
+    unproven = ~(np.abs(size - 1.0) > _side_error(size, g.error))
+    near = _near(g, (size[g.ends] > 1).all(axis=1) & (g.facet_cells >= 0).all(axis=1))
+    unproven[g.ends[near]] = True
+    x, error = g.x.copy(), g.error.copy()
+    corner_of = np.empty(len(g.x), np.int64)
+    corner_of[g.cell_vertices] = np.arange(len(g.cell_vertices))
+    for v in np.flatnonzero(unproven & (error > 4 * UNIT)).tolist():
+        labels, words = _corner(ring, g, int(corner_of[v]))
+        x[v], error[v] = ring.settlers[0].near_vertex(labels, words)
+    return replace(g, x=x, error=error)
+
+
+def _side_error(size: Floats, error: Floats) -> Floats:
+    """Bounds of the errors of squares of distances from the centre."""
+    bound: Floats = (2 * np.sqrt(size) * error + error * error + 8 * UNIT * (1 + size)) * SLACK
+    return bound
+
+
 def _sides(ring: Cells, g: PlaneComplex) -> tuple[NDArray[np.int8], int]:
     """1 for vertices outside the circle, 0 on it, -1 inside; and how many were decided exactly."""
     size = np.sum(g.x * g.x, axis=1)
-    height, e = size - 1.0, g.error
-    bound = (2 * np.sqrt(size) * e + e * e + 8 * UNIT * (1 + size)) * SLACK
+    height = size - 1.0
     side = np.sign(height).astype(np.int8)
-    unproven = np.flatnonzero(~(np.abs(height) > bound))
+    unproven = np.flatnonzero(~(np.abs(height) > _side_error(size, g.error)))
     corner_of = np.empty(len(g.x), np.int64)
     corner_of[g.cell_vertices] = np.arange(len(g.cell_vertices))
     for v in unproven.tolist():
@@ -140,9 +161,13 @@ def _sides(ring: Cells, g: PlaneComplex) -> tuple[NDArray[np.int8], int]:
 
 def _exact_vertex(ring: Cells, g: PlaneComplex, corner: int) -> tuple[int, ...]:
     """The vertex at a place in the cells' cycles, in homogeneous coordinates."""
+    return tuple(int(v) for v in ring.settlers[0].exact.vertex(*_corner(ring, g, corner)))
+
+
+def _corner(ring: Cells, g: PlaneComplex, corner: int) -> tuple[tuple[int, ...], list[Words]]:
+    """The labels of the edges that meet at a place in the cells' cycles, and the signs of its cell."""
     cell = int(np.searchsorted(g.cell_offsets, corner, side="right")) - 1
-    labels = g.corner_labels(cell)[corner - int(g.cell_offsets[cell])]
-    return tuple(int(v) for v in ring.settlers[0].exact.vertex(labels, ring.words(cell)))
+    return g.corner_labels(cell)[corner - int(g.cell_offsets[cell])], ring.words(cell)
 
 
 def _exact_ends(ring: Cells, g: PlaneComplex, edges: Ints) -> Iterator[tuple[int, Point, Point]]:

@@ -27,6 +27,7 @@ from .exact import ExactCells, Row
 from .program import Program, frobenius
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 _CACHED_BYTES = 1 << 25
@@ -66,6 +67,19 @@ def _rounded(high: Sequence[float], low: Sequence[float], error: float) -> Fuzzy
         return Fuzzy(values, int(ldexp(error, shift)) + 3)
     except OverflowError:
         return None
+
+
+def _as_floats(point: Fuzzy) -> tuple[Floats, float] | None:
+    """A positive multiple of a point as sums of two floats (2, d + 1), and a bound of the error of any coordinate."""
+    size = max(abs(int(v)) for v in point.values)
+    if point.error >= size:
+        return None
+    shift = size.bit_length() - 160
+    values = [int(v) >> shift if shift > 0 else int(v) << -shift for v in point.values]  # of 160 bits
+    high = [ldexp(float(v >> 60), -100) for v in values]
+    low = [ldexp(v - int(ldexp(h, 160)), -160) for v, h in zip(values, high, strict=True)]
+    error = point.error >> shift if shift > 0 else point.error << -shift
+    return np.array([high, low]), ldexp(error + 2, -160) * (1 + 1e-9) + 2.0**-104
 
 
 def crossing(rows: list[Fuzzy]) -> Fuzzy | None:
@@ -135,10 +149,15 @@ class _Cell(dict[int, _Columns]):
 
     def __init__(self, settler: Settler, words: list[Words]) -> None:
         self._settler = settler
-        self._words = words
+        self.words = words
+        self._joined = b"".join([w.tobytes() for w in words])
+
+    def key(self, number: int) -> tuple[int, bytes]:
+        """What the rows of a step depend on: the signs of those before it."""
+        return number, self._joined[: 8 * self._settler.program.word_offsets[number]]
 
     def __missing__(self, number: int) -> _Columns:
-        self[number] = columns = self._settler.columns(number, self._words)
+        self[number] = columns = self._settler.columns(number, self)
         return columns
 
 
@@ -160,6 +179,7 @@ class Settler:
         self._cache: OrderedDict[tuple[int, bytes], _Columns] = OrderedDict()
         self._cached = 0
         self._chart_columns: _Columns | None = None
+        self._tables: dict[int, tuple[Ints, Ints, Floats, Floats]] = {}
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -178,8 +198,9 @@ class Settler:
             point = self._point(at, own)
             exact_point: Row | None = None
             result, n_exact = [], 0
-            for label in labels:
-                sign = None if point is None else self._sign(label, point, own)
+            quick = self._quick_signs(np.array(labels, np.int64), point, own)
+            for label, known in zip(labels, quick.tolist(), strict=True):
+                sign = known or (None if point is None else self._sign(label, point, own))
                 if sign is None:
                     if exact_point is None:
                         exact_point = self.exact.vertex(tuple(at), words, inside)
@@ -227,6 +248,24 @@ class Settler:
             return None
         return crossing([row for row in rows if row is not None])
 
+    def _quick_signs(self, labels: Ints, point: Fuzzy | None, own: _Cell) -> Ints:
+        """Signs of hyperplanes at a point by sums of two floats, 0 where they are not proven or it is none."""
+        signs = np.zeros(len(labels), np.int64)
+        place = None if point is None else _as_floats(point)
+        if place is None or labels.min(initial=0) < 0:
+            return signs
+        near, error = place
+        numbers = self.program.label_step[labels]
+        for number in np.unique(numbers).tolist():
+            step, columns, of = self.program.steps[number], own[number], numbers == number
+            k, found = labels[of] - step.label0, np.empty(np.count_nonzero(of), np.int64)
+            neuron = step.activation.hyperplane_neuron[k]
+            double.double_signs(
+                columns.high, columns.low, columns.entry_error, neuron, step.threshold[k], near, error, found
+            )
+            signs[of] = found
+        return signs
+
     def _sign(self, label: int, point: Fuzzy, own: _Cell) -> int | None:
         row = self._row(label, own)
         if row is None:
@@ -254,14 +293,14 @@ class Settler:
             return _rounded(high, low, columns.entry_error + abs(high[-1]) * 2.0**-100)
         return _rounded(high, low, columns.entry_error)
 
-    def columns(self, number: int, words: list[Words]) -> _Columns:
-        """Rows of a step on the cell with these signs."""
-        key = (number, b"".join(w.tobytes() for w in words[:number]))
+    def columns(self, number: int, own: _Cell) -> _Columns:
+        """Rows of a step on a cell."""
+        key = own.key(number)
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
         step = self.program.steps[number]
-        before = self._start() if number == 0 else self._activated(number - 1, words)
+        before = self._start() if number == 0 else self._activated(number - 1, own)
         shape = (len(step.bias), before.high.shape[1])
         high, low = np.empty(shape), np.empty(shape)
         with np.errstate(all="ignore"):
@@ -278,21 +317,28 @@ class Settler:
             self._cached -= 2 * self._cache.popitem(last=False)[1].high.nbytes
         return columns
 
-    def _activated(self, number: int, words: list[Words]) -> _Columns:
-        columns = self.columns(number, words)
+    def _activated(self, number: int, own: _Cell) -> _Columns:
+        columns = own[number]
         step = self.program.steps[number]
         a = step.activation
         high, low = np.empty_like(columns.high), np.empty_like(columns.low)
-        start = np.searchsorted(a.hyperplane_neuron, np.arange(a.n_neurons + 1)).astype(np.int64)
         double.double_activate(
-            start, np.array(a.piece_offset), np.array(a.slope), np.array(a.slope_low), step.intercept,
-            step.intercept_low, np.ascontiguousarray(words[number]), columns.high, columns.low, high, low,
+            *self._units(number), step.intercept, step.intercept_low, np.ascontiguousarray(own.words[number]),
+            columns.high, columns.low, high, low,
         )  # fmt: skip
         error = columns.norm_error * a.lipschitz
         if not step.is_relu:
             size = frobenius(columns.high) * a.lipschitz + frobenius(step.intercept)
             error += size * 32 * double.UNIT
         return _Columns(high, low, error * 1.001, 0.0)
+
+    def _units(self, number: int) -> tuple[Ints, Ints, Floats, Floats]:
+        """Where each neuron's hyperplanes and pieces begin, and the slopes, in writable arrays as kernels take them."""
+        if number not in self._tables:
+            a = self.program.steps[number].activation
+            start = np.searchsorted(a.hyperplane_neuron, np.arange(a.n_neurons + 1)).astype(np.int64)
+            self._tables[number] = start, np.array(a.piece_offset), np.array(a.slope), np.array(a.slope_low)
+        return self._tables[number]
 
     def _start(self) -> _Columns:
         if self._chart_columns is None:

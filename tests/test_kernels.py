@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from itertools import pairwise
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,35 @@ def test_kernel_double_affine_errs_within_its_bound(seed: int) -> None:
             bound = (k + 8) * double.UNIT * np.linalg.norm(np.append(weight[i], bias[i])) * np.linalg.norm(h)
             assert abs(Fraction(out_high[i, c]) + Fraction(out_low[i, c]) - value) <= bound
             assert abs(out_low[i, c]) <= 2.0**-53 * abs(out_high[i, c])  # normalised
+
+
+@pytest.mark.parametrize("columns", [2, 3, 7])
+def test_kernel_double_signs_are_those_of_rationals(columns: int) -> None:
+    """Rows that all but vanish at a point: what is proven is right, and where errors allow both signs nothing is."""
+    rng, n = np.random.default_rng(columns), 300
+    high = rng.normal(size=(n, columns))
+    low = high * rng.normal(size=(n, columns)) * 2.0**-56
+    point = np.stack([rng.uniform(0.1, 1, columns), rng.normal(size=columns) * 2.0**-56])
+    threshold = rng.normal(size=n) * (rng.random(n) < 0.5)
+    where = [Fraction(a) + Fraction(b) for a, b in point.T.tolist()]
+    values = []
+    for i in range(n):
+        row = [Fraction(a) + Fraction(b) for a, b in zip(high[i].tolist(), low[i].tolist(), strict=True)]
+        goal = Fraction(float(rng.choice([-1, 1]))) * Fraction(2) ** -int(rng.integers(40, 120))
+        rest = (goal + Fraction(float(threshold[i])) * where[-1] - sum(map(mul, row[1:], where[1:]))) / where[0]
+        high[i, 0] = float(rest)
+        low[i, 0] = float(rest - Fraction(high[i, 0]))
+        row[0] = Fraction(float(high[i, 0])) + Fraction(float(low[i, 0]))
+        values.append(sum(map(mul, row, where)) - Fraction(float(threshold[i])) * where[-1])
+    found = np.empty(n, np.int64)
+    for error, point_error in ((0.0, 0.0), (2.0**-70, 0.0), (0.0, 2.0**-70)):
+        double.double_signs(high, low, error, np.arange(n), threshold, point, point_error, found)
+        for i, value in enumerate(values):
+            assert found[i] == 0 or (found[i] > 0) == (value > 0)
+            steep = sum(map(abs, high[i].tolist())) + abs(float(threshold[i]))
+            doubt = error * float(sum(where)) + point_error * steep
+            assert found[i] == 0 if abs(value) < 0.99 * doubt else True
+            assert found[i] != 0 if abs(value) > 1.1 * doubt + 2.0**-92 * steep else True
 
 
 def test_kernel_two_sum_loses_nothing() -> None:
