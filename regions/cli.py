@@ -13,13 +13,14 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
-from .errors import BudgetExceeded, LinearRegionsError, invalid
+from .errors import BudgetExceeded, InvariantViolated, LinearRegionsError, invalid
 
 if TYPE_CHECKING:
     from .certificate import Certificate
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_count(commands)
     _add_plot(commands)
+    _add_reference(commands)
     return parser
 
 
@@ -116,6 +118,34 @@ def _add_demo(commands: Any) -> None:
         "--output", default=".", metavar="DIR", help="an existing folder for the figure (default: this one)"
     )
     parser.add_argument("--json", action="store_true", help=f"print one JSON object: {_DEMO_KEYS}")
+
+
+def _add_reference(commands: Any) -> None:
+    text = "list the reference suite, compute its answers again, or score an estimator over it"
+    parser = commands.add_parser(
+        "reference",
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog="example:\n  linear-regions reference run linear_regions.estimators:boundary_volume boundary_volume\n\n"
+        f"check exits with 1 if an answer differs; {_EPILOG}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("list", help="names, and what they are").set_defaults(run=_list_reference)
+    check = actions.add_parser("check", help="compute all answers again and compare")
+    check.add_argument("--case", metavar="NAME", help="this one only")
+    check.set_defaults(run=_check_reference)
+    score = actions.add_parser("run", help="score an estimator against the exact answers")
+    score.add_argument(
+        "estimator", metavar="MODULE:FUNCTION", help="as for linear_regions.validate; the module is imported"
+    )
+    score.add_argument("quantity", help="what it estimates: boundary_volume, jacobian_norm, regions, transitions, ...")
+    score.add_argument("--n", type=int, default=1000, help="size of a sample (default: 1000)")
+    score.add_argument("--seeds", type=int, default=20, help="number of samples (default: 20)")
+    score.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help="for the estimator, as output=logits"
+    )
+    score.set_defaults(run=_score_reference)
 
 
 def _add_count(commands: Any) -> None:
@@ -269,6 +299,58 @@ def _count(options: argparse.Namespace) -> None:
     print(f"after each layer: {', '.join(f'{n:,}' for n in per_layer) or 'none has units'}")
     print(result.certificate)
     print(f"{seconds:.3g} s, with loading or compiling the kernels")
+
+
+def _list_reference(options: argparse.Namespace) -> None:
+    from .reference import load_reference
+
+    for case in load_reference():
+        size = case.answers.get("regions", case.answers.get("pieces"))
+        print(f"{case.name:<16} {size:>7,}  {case.about}")
+
+
+def _check_reference(options: argparse.Namespace) -> None:
+    from .reference import differences, load_reference
+
+    cases = [case for case in load_reference() if options.case in (None, case.name)]
+    if not cases:
+        raise invalid("--case", "be the name of a case (see linear-regions reference list)", repr(options.case))
+    found = []
+    for case in cases:
+        found += (own := list(differences(case)))
+        print(f"{case.name:<16} {'; '.join(own) or 'the same'}")
+    if found:
+        raise InvariantViolated(f"{len(found)} answers differ from those of the suite")
+
+
+def _score_reference(options: argparse.Namespace) -> None:
+    from .reference import score
+
+    module, _, name = options.estimator.partition(":")
+    sys.path.insert(0, "")  # as for python -m
+    try:
+        estimator = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        rule = "be MODULE:FUNCTION of something that can be imported"
+        raise invalid("estimator", rule, repr(options.estimator)) from error
+    if not all("=" in option for option in options.option):
+        raise invalid("--option", "be KEY=VALUE", options.option)
+    given = {key: _value(text) for key, _, text in (option.partition("=") for option in options.option)}
+    print(f"{'case':<16} {'exact':>12} {'mean':>12} {'z':>7} {'spread':>10} {'stated':>10} {'cover':>6}")
+    for case, result in score(estimator, options.quantity, n=options.n, seeds=options.seeds, **given).items():
+        row = result.rows[0]
+        print(
+            f"{case:<16} {result.truth:>12.6g} {row.mean:>12.6g} {row.z_score:>7.2f} {row.spread:>10.3g} "
+            f"{row.standard_error:>10.3g} {row.coverage:>6.1%}"
+        )
+
+
+def _value(text: str) -> object:
+    """A number, or the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _plot(options: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from .domain import Domain
 from .domain.curves import Curve
 from .enumerate import count_regions, enumerate_regions
 from .errors import MissingExtra, invalid
+from .measures.maps import gradient_norms
 from .network import Network
 from .network.cast import as_list
 
@@ -236,8 +237,7 @@ def _exact_answer(name: str, network: Network, domain: Domain, truth: object, op
         return float(count_regions(network, domain))
     if name == "jacobian_norm" and options.get("output") == "logits":
         regions = enumerate_regions(network, domain)
-        norms = np.array([np.linalg.norm(regions.ambient_map(i).A) for i in range(len(regions))])
-        return float(norms @ regions.volumes / regions.volumes.sum())
+        return float(gradient_norms(regions) @ regions.volumes / regions.volumes.sum())
     raise invalid("truth", f"be given for {name} with these options", "None")
 
 

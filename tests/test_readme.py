@@ -74,9 +74,9 @@ def test_the_torch_example_and_the_shell_commands(tmp_path: Path) -> None:
     commands = [
         line.split() for block in blocks("sh") for line in block.splitlines() if line.startswith("linear-regions ")
     ]
-    assert {words[1] for words in commands} == {"demo", "count", "plot"}
+    assert {words[1] for words in commands} == {"demo", "count", "plot", "reference"}
     for words in commands:
-        if words[1] != "demo":  # tests/test_cli.py runs it
+        if words[1] not in ("demo", "reference"):  # other tests run these
             assert run([sys.executable, "-m", "linear_regions", *words[1:]], tmp_path)
 
 

@@ -168,6 +168,12 @@ def gradients(
         yield matrix
 
 
+def gradient_norms(regions: Cells) -> Floats:
+    """(N,) Frobenius norms of the matrices of the network's maps of inputs, on each cell."""
+    runs = gradients(regions.network, regions.program, regions.packed_patterns, np.arange(len(regions)))
+    return np.concatenate([np.sqrt(np.sum(matrices * matrices, axis=(1, 2))) for matrices in runs])
+
+
 def affine_maps(regions: Regions) -> AffineMaps:
     """All maps; see `Regions.affine_maps`."""
     one_chart(regions)
