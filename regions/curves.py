@@ -16,7 +16,7 @@ from .budget import Budget, one_blas_thread
 from .cells import Cells
 from .certificate import Certificate
 from .circle import circle_arcs, ring_chart, start_ring
-from .domain import Line, Polyline
+from .domain import Line
 from .domain.curves import Curve
 from .domain.ellipse import Ellipse
 from .engine import Wanted
@@ -81,7 +81,7 @@ class CurveRegions:
     @property
     def closed(self) -> bool:
         """Whether the curve ends where it begins."""
-        return _is_closed(self.curve)
+        return self.curve.closed
 
     @cached_property
     def patterns(self) -> NDArray[np.int8] | NDArray[np.int16]:
@@ -260,7 +260,7 @@ def curve_regions(network: Network, curve: Curve) -> CurveRegions:
     geometry = regions.geometry
     assert isinstance(geometry, LineComplex)
     t, error, number = geometry.t, geometry.error, np.arange(len(regions))
-    if _is_closed(curve):
+    if curve.closed:
         joins = int(all((p[0] == p[-1]).all() for p in regions.packed_patterns))  # the last piece leads on to the first
         return _closed(regions, number[joins:], t[joins:-1], error[joins:-1], float(t[-1]), regions.certificate)
     return CurveRegions(curve, t[1:-1], error[1:-1], t[:-1], t[1:], regions.certificate, regions, number)
@@ -299,7 +299,3 @@ def _closed(
         return CurveRegions(curve, nothing, nothing, np.zeros(1), np.full(1, period), certificate, cells, cell[:1])
     ends = np.append(starts[1:], starts[0] + period)
     return CurveRegions(curve, starts, error, starts, ends, certificate, cells, cell)
-
-
-def _is_closed(curve: Curve) -> bool:
-    return isinstance(curve, Ellipse) or (isinstance(curve, Polyline) and curve.closed)

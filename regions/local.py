@@ -13,7 +13,6 @@ from fractions import Fraction
 from functools import cached_property
 from operator import mul
 
-import flint
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,11 +21,12 @@ from linear_regions.kernels.bounds import SLACK, TINY, UNIT
 from linear_regions.kernels.halfspaces import work_for
 
 from .bits import packed
-from .domain.chart import AffineChart, HalfspaceChart, exact, generic, identity_chart
+from .domain.chart import HalfspaceChart, exact, generic, identity_chart
 from .exact import cell_pieces
+from .first_layer import FirstLayer, image, without_first
 from .metric import largest_balls, lengths, nearest
-from .network import Affine, Network
-from .program import Program, compile_network, frobenius
+from .network import Network
+from .program import Program, compile_network
 from .rational_lp import Point, as_floats, inside_or_interior, least, slack
 from .rows import Frame, Rows, is_multiple, signs_behind, through
 from .settle import Settler
@@ -36,8 +36,6 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
-
-_PRIME = 2**61 - 1
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Surroundings:
 
     def __init__(self, network: Network, chart: HalfspaceChart, t: Floats) -> None:
         self._first, self._affine = network.layers[0].affine, chart.charts[0]
-        first = _FirstLayer(self._first, self._affine)
+        first = FirstLayer(self._first, self._affine)
         self.reduced = not chart.facets and len(network.layers) > 1 and first.is_independent
         self.t, self.point, self.point_error = t, t, np.zeros(len(t))
         if self.reduced:
@@ -113,7 +111,7 @@ class Surroundings:
             self.metric = np.eye(chart.dim)
             self._metric_size = float(np.sqrt(chart.dim)) * (1 + 1e-9)
         self._exponent = first.exponent
-        self.network = _without_first(network, first.exponent) if self.reduced else network
+        self.network = without_first(network, first.exponent) if self.reduced else network
         self.program: Program = compile_network(self.network)
         self.settler = Settler(self.program, chart.charts[0], chart.facets)
         self.frame = Frame(chart, np.zeros(chart.dim, np.int64))  # coordinates are those of the domain, not scaled
@@ -125,8 +123,8 @@ class Surroundings:
         """The given point, exactly."""
         if not self.reduced:
             return exact(self.t)
-        image = _image(self._first, self._affine, exact(self.t))
-        return [z / Fraction(2) ** e for z, e in zip(image, self._exponent.tolist(), strict=True)]
+        values = image(self._first, self._affine, exact(self.t))
+        return [z / Fraction(2) ** e for z, e in zip(values, self._exponent.tolist(), strict=True)]
 
     @property
     def dim(self) -> int:
@@ -419,95 +417,3 @@ class Surroundings:
             np.array([0, len(rows)]), rows, error, norm, norm_error + long, cell.point[None], reach
         )
         return float(radius[0, 0]), float(radius[0, 1])
-
-
-class _FirstLayer:
-    """The pre-activations of the first layer as coordinates, times powers of two that make their gradients about one.
-
-    Attributes
-    ----------
-    exponent : (n,) ndarray of int64
-        Coordinate i is 2^-exponent[i] times pre-activation i.
-    weight, bias, gradient
-        Of the coordinates, by inputs and, (n, d), by the domain's coordinates; rounded.
-    size : float
-        A bound of the norm of the gradients, and of what their rounding is proportional to.
-    """
-
-    def __init__(self, first: Affine, chart: AffineChart) -> None:
-        self._affine, self._chart = first, chart
-        with np.errstate(all="ignore"):  # what is not finite is no coordinate
-            self._measure()
-
-    def _measure(self) -> None:
-        first, chart = self._affine, self._chart
-        rows = _exponents(first.weight)
-        weight = np.ldexp(first.weight, -rows[:, None])
-        self._basis = None if chart.is_identity else chart.floats[1]
-        gradient = weight if self._basis is None else weight @ self._basis
-        more = _exponents(gradient)
-        self.exponent = np.clip(rows + more, -1000, 1000)
-        spread = lengths(weight)[0] * (1.0 if self._basis is None else frobenius(self._basis))
-        self.size = frobenius(np.ldexp(spread, -more)[None])
-        self.weight = np.ldexp(first.weight, -self.exponent[:, None])
-        self.bias = np.ldexp(first.bias, -self.exponent)
-        self.gradient = np.ldexp(gradient, (rows - self.exponent)[:, None])
-
-    @property
-    def is_independent(self) -> bool:
-        """Whether there are fewer neurons than coordinates of the domain, with linearly independent gradients.
-
-        Singular values are off by what the matrix is, by Weyl's inequality, and by backward errors, whose constants are
-        taken large (Higham, section 9.13); where these do not tell, there is a proof modulo a prime, or none.
-        """
-        n, d = self.gradient.shape
-        finite = all(np.isfinite(own).all() for own in (self.weight, self.bias, self.gradient))
-        if n >= d or not finite or not np.isfinite(self.size):
-            return False
-        values = np.linalg.svd(self.gradient, compute_uv=False)
-        if values[-1] > 64 * (n + d) * n * UNIT * self.size + TINY:
-            return True
-        weight = _modular(self._affine.weight)
-        rows = weight if self._basis is None else weight * _modular(self._basis)
-        return bool(rows.rank() == n)
-
-
-def _exponents(rows: Floats) -> Ints:
-    """(n,) powers of two that bring the largest entries of rows to between a half and one."""
-    exponents: Ints = np.frexp(np.abs(rows).max(axis=1))[1].astype(np.int64)
-    return exponents
-
-
-def _without_first(network: Network, exponent: Ints) -> Network:
-    """The network as a function of the coordinates of its first layer; kept with it."""
-    kept = network.__dict__.setdefault("_without_first", {})
-    own = kept.get(exponent.tobytes())
-    if own is None:
-        rest = [op for layer in network.layers for op in (layer.affine, layer.activation) if op is not None]
-        first = Affine.from_arrays(np.diag(np.ldexp(1.0, exponent)), np.zeros(len(exponent)))
-        own = kept[exponent.tobytes()] = Network.chain([first, *rest[1:]])
-    assert isinstance(own, Network)
-    return own
-
-
-def _modular(values: Floats) -> flint.nmod_mat:
-    """Floats as the rational numbers that they are, modulo a prime; exponents of two are units there."""
-    n, m = values.shape
-    mantissa, exponent = np.frexp(values)
-    whole = (mantissa * 2.0**53).astype(np.int64)
-    power = exponent.astype(np.int64) - 53
-    powers = {int(e): pow(2, int(e), _PRIME) for e in np.unique(power)}
-    entries = [
-        w % _PRIME * powers[e] % _PRIME for w, e in zip(whole.ravel().tolist(), power.ravel().tolist(), strict=True)
-    ]
-    return flint.nmod_mat(n, m, entries, _PRIME)
-
-
-def _image(first: Affine, chart: AffineChart, t: Point) -> Point:
-    """The exact pre-activations of the first layer at a point t."""
-    x = t if chart.is_identity else [o + _dot(row, t) for o, row in zip(chart.origin, chart.basis, strict=True)]
-    return [Fraction(b) + _dot(exact(row), x) for row, b in zip(first.weight, first.bias.tolist(), strict=True)]
-
-
-def _dot(row: Point, x: Point) -> Fraction:
-    return sum((a * v for a, v in zip(row, x, strict=True) if a and v), start=Fraction(0))

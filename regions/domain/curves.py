@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 class Curve(Domain):
     """A domain of dimension one."""
 
+    closed: bool = False  # whether it ends where it begins
+
     @property
     def dim(self) -> int:
         """One."""

@@ -46,6 +46,7 @@ class Ellipse(Curve):
     center: Floats
     a: Floats
     b: Floats
+    closed = True
     kind: ClassVar[str] = "ellipse"
 
     def __init__(self, center: object, a: object, b: object) -> None:

@@ -11,7 +11,7 @@ from linear_regions.domain.curves import Curve
 
 from .estimate import Estimate, name_of
 from .forward import TorchNetwork, prepared, sampling
-from .points import along, count_of, fitting, is_closed
+from .points import along, count_of, fitting
 
 
 def transitions(
@@ -60,7 +60,7 @@ def transitions(
                 counts[i] += _changes(code[:-1], code[1:]) + (_changes(last[i], code[:1]) if last else 0)
             first = first or [code[:1].clone() for code in codes]
             last = [code[-1:].clone() for code in codes]
-        if is_closed(curve):
+        if curve.closed:
             counts = [own + _changes(b, a) for own, a, b in zip(counts, first, last, strict=True)]
     return _result(float(sum(counts)), k, "transitions between samples", network, torch.tensor(counts))
 
@@ -111,7 +111,7 @@ def trajectory_length(
                 total[i] += _length(torch.cat([last[i], z]) if last else z)
             first = first or [z[:1] for z in own]
             last = [z[-1:] for z in own]
-        if is_closed(curve):
+        if curve.closed:
             total += torch.stack([_length(torch.cat([b, a])) for a, b in zip(first, last, strict=True)])
     return _result(float(total[-1]), k, "length between samples", network, total)
 

@@ -100,15 +100,10 @@ def period_of(curve: Curve) -> float:
     return float(curve.volume)
 
 
-def is_closed(curve: Curve) -> bool:
-    """Whether it ends where it begins."""
-    return isinstance(curve, Ellipse) or (isinstance(curve, Polyline) and curve.closed)
-
-
 def along(network: TorchNetwork, curve: Curve, k: int) -> Iterator[Tensor]:
     """K evenly spaced points of a curve, with both ends of an open one, chunk by chunk."""
     period, rows = period_of(curve), network.rows(network.network.n_inputs)
-    last = k if is_closed(curve) else k - 1
+    last = k if curve.closed else k - 1
     for first in range(0, k, rows):
         t = period * np.arange(first, min(first + rows, k)) / last
         yield torch.as_tensor(curve.embed(t[:, None])).to(network.device, network.dtype)
