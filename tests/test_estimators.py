@@ -14,6 +14,7 @@ from linear_regions.network import Unit
 
 torch = pytest.importorskip("torch")
 from linear_regions import estimators as es  # noqa: E402
+from linear_regions.estimators.points import uniform  # noqa: E402
 
 UNITS: list[str | Unit] = ["relu", Unit.hardtanh(-0.5, 0.75), Unit.leaky_relu(0.25), Unit.relu6()]
 
@@ -161,6 +162,32 @@ def test_expected_boundary_volumes(widths: tuple[int, ...]) -> None:
         found = es.expected_boundary_volume(widths, cube(widths[0]), bias_std=sigma, neurons=neurons, n=20_000)
         error = math.hypot(found.standard_error, np.std(truth) / math.sqrt(len(truth)))
         assert abs(found.value - np.mean(truth)) < 4 * error
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_region_counts_from_the_volumes_of_cells(d: int) -> None:
+    """The mean of 1 / volume over the cells in which points lie: in expectation the number of cells over the volume."""
+    network = random_net(d, d, 5, 4, 1)
+    regions = lr.enumerate_regions(network, cube(d))
+    found = es.region_count(network, cube(d), n=60, generator=generator(1))
+    points = uniform(cube(d), 60, generator(1)).numpy()
+    volumes = regions.volumes[regions.find(points)]
+    np.testing.assert_allclose(found.per_item.numpy(), 1 / volumes, rtol=1e-9)
+    assert found.value == pytest.approx(2**d * np.mean(1 / volumes))
+    share = regions.volumes / 2**d
+    assert 2**d * np.sum(share / regions.volumes) == pytest.approx(len(regions))
+
+
+@pytest.mark.parametrize("d", [2, 3, 4])
+def test_volumes_of_cells_by_walks(d: int) -> None:
+    network, point = random_net(d, d, 7, 5, 1), np.full(d, 0.1)
+    regions = lr.enumerate_regions(network, cube(d))
+    exact = regions.volumes[regions.find(point[None])[0]]
+    found = es.cell_volume(network, point, domain=cube(d), n=1500)
+    assert abs(found.value - exact) < 5 * found.standard_error
+    assert found.standard_error < 0.3 * exact
+    with pytest.raises(InvalidInput, match="lie in a bounded cell"):
+        es.cell_volume(lr.Network.from_arrays([np.eye(d), np.ones((1, d))], [np.zeros(d), [0.0]]), point)
 
 
 def test_local_complexity() -> None:

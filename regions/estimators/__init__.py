@@ -16,6 +16,7 @@ if find_spec("torch") is None:
 
 from .along import trajectory_length, transitions
 from .boundary import boundary_volume, distance_to_boundary
+from .cells import cell_volume, region_count
 from .estimate import Estimate
 from .jacobian import jacobian_norm
 from .local import local_complexity
@@ -25,10 +26,12 @@ from .random_weights import expected_boundary_volume
 __all__ = [
     "Estimate",
     "boundary_volume",
+    "cell_volume",
     "distance_to_boundary",
     "expected_boundary_volume",
     "jacobian_norm",
     "local_complexity",
+    "region_count",
     "trajectory_length",
     "transitions",
     "unique_patterns",

@@ -1,0 +1,213 @@
+"""Sizes of cells: of all of them by those that sampled points lie in, and of one of them by a random walk."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, HalfspaceIntersection
+
+from linear_regions.domain import Domain, Space
+from linear_regions.errors import invalid
+from linear_regions.local import Cell
+from linear_regions.neighborhood import surroundings
+
+from .estimate import Estimate, mean_estimate
+from .forward import prepared
+from .points import base_of, chosen_generator, count_of, fitting, uniform, volume_of
+
+Floats = NDArray[np.float64]
+
+_BURN_IN = 64  # steps of a walk before it is listened to, per dimension
+_THIN = 2  # steps between points that are counted, per dimension
+
+
+def region_count(
+    model: object, domain: Domain, *, n: int = 200, generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+) -> Estimate:  # fmt: skip
+    """The number of regions, from the volumes of the cells in which uniform points lie.
+
+    A large cell is found more often than a small one, in proportion to its volume: so the mean of 1 / volume is the
+    number of regions over the domain's volume. Unbiased, but with a heavy tail: most of the sum is in cells that are
+    seldom found, and the stated error is too small until these are.
+
+    Parameters
+    ----------
+    model : Network or torch.nn.Module
+    domain : Box, Polytope, or Slice with one
+        Of two dimensions or more; beyond six, cells have many corners.
+    n : int
+        Number of points.
+    generator : torch.Generator, optional
+        By default one with seed 0.
+    dtype : torch.dtype, optional
+        No matter: cells are found exactly, and volumes by Qhull in float64.
+
+    Returns
+    -------
+    Estimate
+        `per_item` has 1 / volume of each point's cell.
+
+    Raises
+    ------
+    InvalidInput
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1]], [[1, 1]]], [[0, 0], [0]])
+    >>> round(lr.estimators.region_count(network, lr.Box([-1, -1], [1, 1]), n=20).value, 9)
+    4.0
+    """
+    network, own = prepared(model, "cpu", dtype), chosen_generator(generator)
+    fitting(network, domain)
+    count_of(n, "n", 2)
+    base_of(domain)
+    if domain.dim < 2:
+        raise invalid("domain", "have two dimensions or more", domain.dim)
+    inverse = []
+    for t in uniform(domain, n, own).cpu().numpy():
+        around = surroundings(network.network, t, domain)
+        with np.errstate(all="ignore"):
+            inverse.append(1 / _volume(around.first_cell()))
+    values = torch.as_tensor(np.array(inverse))
+    return mean_estimate(values, volume_of(domain), "cells of points", own.initial_seed(), "cpu", torch.float64)
+
+
+def _volume(cell: Cell) -> float:
+    """By its corners, in float64."""
+    rows = cell.rows[cell.is_facet]
+    sides = np.column_stack([-rows[:, :-1], -rows[:, -1]])
+    return float(ConvexHull(HalfspaceIntersection(sides, cell.point).intersections).volume)
+
+
+def cell_volume(
+    model: object, point: object, *, domain: Domain | None = None, n: int = 20_000,
+    generator: torch.Generator | None = None, dtype: torch.dtype | None = None,
+) -> Estimate:  # fmt: skip
+    """The volume of the cell of a point, by hit-and-run walks between balls, in any number of dimensions.
+
+    From a ball in the cell the volume grows by a factor below two from ball to ball, until the cell is left; each
+    factor is one over the share of a walk's points that lie in the smaller ball (Lovász & Vempala, SIAM Journal on
+    Computing 35, 2006, in a simple form).
+
+    Parameters
+    ----------
+    model : Network or torch.nn.Module
+    point : array_like, (d,)
+        As in `explore`.
+    domain : Box, Polytope or Slice, optional
+        By default all of the input space; the cell has to be bounded.
+    n : int
+        Points of each walk.
+    generator : torch.Generator, optional
+        By default one with seed 0.
+    dtype : torch.dtype, optional
+        No matter: the cell is exact, and the walks are in float64.
+
+    Returns
+    -------
+    Estimate
+        In units of the domain's coordinates. The standard error takes a walk's points in batches, to allow for their
+        dependence. `per_item` has the factors.
+
+    Raises
+    ------
+    InvalidInput
+        If an argument does not fit, or the cell is not bounded.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0], [0, 1]], [[1, 1]]], [[0, 0], [0]])
+    >>> found = lr.estimators.cell_volume(network, [0.5, 0.25], domain=lr.Box([-1, -1], [1, 1]), n=4000)
+    >>> abs(found.value - 1) < 0.1
+    True
+    """
+    network, own = prepared(model, "cpu", dtype), chosen_generator(generator)
+    count_of(n, "n", 100)
+    where = Space(network.network.n_inputs) if domain is None else domain
+    around = surroundings(network.network, point, where)
+    if around.reduced:
+        raise invalid("model", "have as many neurons in its first layer as inputs for cells to be bounded", "fewer")
+    with np.errstate(all="ignore"):
+        cell = around.first_cell()
+    rows = cell.rows[cell.is_facet]
+    size = np.linalg.norm(rows[:, :-1], axis=1)
+    rows = rows / size[:, None]
+    if not len(rows):
+        raise invalid("point", "lie in a bounded cell", "one without facets")
+    radius = float((rows[:, :-1] @ cell.point + rows[:, -1]).min())
+    draw = _Draw(own, len(cell.point))
+    farthest = _reach(rows, cell.point)
+    if not math.isfinite(farthest):
+        raise invalid("point", "lie in a bounded cell", "one that is not bounded")
+    d = len(cell.point)
+    steps = max(0, math.ceil(d * math.log2(farthest / radius)))
+    radii = radius * 2.0 ** (np.arange(steps + 1) / d)
+    pairs = zip(radii[:-1], radii[1:], strict=True)
+    shares = [_walk(rows, cell.point, small, large, n, draw) for small, large in pairs]
+    factors = np.array([1 / share for share, _ in shares])
+    ball = math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d
+    value = float(ball * factors.prod())
+    error = value * math.sqrt(sum((e / s) ** 2 for s, e in shares))
+    per_item = torch.as_tensor(factors)
+    return Estimate(value, error, n * steps, "hit-and-run", own.initial_seed(), "cpu", "float64", per_item)
+
+
+class _Draw:
+    """Random directions and numbers, drawn many at a time."""
+
+    def __init__(self, generator: torch.Generator, d: int) -> None:
+        self.generator, self.d = generator, d
+
+    def steps(self, count: int) -> tuple[Floats, Floats]:
+        """(count, d) unit vectors, and (count,) numbers in [0, 1)."""
+        place = self.generator.device
+        ways = torch.randn((count, self.d), generator=self.generator, dtype=torch.float64, device=place).cpu().numpy()
+        shares = torch.rand(count, generator=self.generator, dtype=torch.float64, device=place).cpu().numpy()
+        return ways / np.linalg.norm(ways, axis=1)[:, None], shares
+
+
+def _reach(rows: Floats, center: Floats) -> float:
+    """A bound of how far a polytope reaches from a point inside; infinite if it is not bounded."""
+    from linear_regions import lp
+
+    d = len(center)
+    goals = np.concatenate([np.eye(d), -np.eye(d)])
+    sides, ends = np.repeat(-rows[None, :, :-1], 2 * d, axis=0), np.repeat(rows[None, :, -1], 2 * d, axis=0)
+    found = lp.minimize(goals, sides, ends)
+    if not (np.asarray(found.status) == lp.Status.OPTIMAL).all():
+        return math.inf
+    low, high = found.value[:d] - found.error[:d], -(found.value[d:] - found.error[d:])
+    return float(np.linalg.norm(np.maximum(high - center, center - low)))
+
+
+def _walk(rows: Floats, center: Floats, small: float, large: float, n: int, draw: _Draw) -> tuple[float, float]:
+    """The share of a polytope in a large ball that lies in a smaller one, and its standard error by batches."""
+    d, x = len(center), np.zeros(len(center))
+    burn, thin = _BURN_IN * d, _THIN * d
+    ways, shares = draw.steps(burn + thin * n)
+    normals, heights = rows[:, :-1], rows[:, :-1] @ center + rows[:, -1]
+    slack, inside = heights.copy(), np.zeros(n)
+    rates = ways @ normals.T
+    for i in range(len(ways)):
+        rate, way = rates[i], ways[i]
+        with np.errstate(all="ignore"):
+            ends = -slack / rate
+        along = x @ way
+        root = math.sqrt(max(along * along + large * large - x @ x, 0.0))
+        high = min(root - along, np.where(rate < 0, ends, np.inf).min())
+        low = max(-root - along, np.where(rate > 0, ends, -np.inf).max())
+        step = low + shares[i] * (high - low)
+        x = x + step * way
+        slack = slack + step * rate
+        if i >= burn and (i - burn) % thin == thin - 1:
+            inside[(i - burn) // thin] = x @ x <= small * small
+            slack = heights + normals @ x  # without the rounding of many steps
+    batches = np.array([own.mean() for own in np.array_split(inside, 20)])
+    return float(inside.mean()), float(batches.std(ddof=1) / math.sqrt(len(batches)))
