@@ -29,15 +29,20 @@ def two_sum(a: float, b: float) -> tuple[float, float]:
 
 
 @loop
-def double_affine(weight_t: Floats, bias: Floats, high: Floats, low: Floats, out_high: Floats, out_low: Floats) -> None:
-    """Columns (A | b) after an affine map: weight @ columns, and the bias added to the last one."""
+def double_affine(
+    weight_t: Floats, bias: Floats, high: Floats, low: Floats, out_high: Floats, out_low: Floats, total: Floats,
+    rest: Floats,
+) -> None:  # fmt: skip
+    """Columns (A | b) after an affine map: weight @ columns, and the bias added to the last one.
+
+    `total` and `rest` are memory of shape (columns, n), where a column's entries lie side by side.
+    """
     n = weight_t.shape[1]
     columns = high.shape[1]
-    for i in range(n):
-        for c in range(columns):
-            out_high[i, c] = 0.0
-            out_low[i, c] = 0.0
-        out_high[i, columns - 1] = bias[i]
+    for c in range(columns):
+        for i in range(n):
+            total[c, i] = bias[i] if c == columns - 1 else 0.0
+            rest[c, i] = 0.0
     for k in range(weight_t.shape[0]):
         for c in range(columns):
             h = high[k, c]
@@ -48,14 +53,14 @@ def double_affine(weight_t: Floats, bias: Floats, high: Floats, low: Floats, out
                 w = weight_t[k, i]
                 p = w * h
                 e = fma(w, h, -p)
-                a = out_high[i, c]
+                a = total[c, i]
                 s = a + p
                 t = s - a
-                out_high[i, c] = s
-                out_low[i, c] += ((a - (s - t)) + (p - t)) + (e + w * r)
+                total[c, i] = s
+                rest[c, i] += ((a - (s - t)) + (p - t)) + (e + w * r)
     for i in range(n):
         for c in range(columns):
-            s, e = two_sum(out_high[i, c], out_low[i, c])
+            s, e = two_sum(total[c, i], rest[c, i])
             out_high[i, c] = s
             out_low[i, c] = e
 

@@ -133,8 +133,9 @@ def _closer(ring: Cells, g: PlaneComplex) -> PlaneComplex:
     corner_of = np.empty(len(g.x), np.int64)
     corner_of[g.cell_vertices] = np.arange(len(g.cell_vertices))
     for v in np.flatnonzero(unproven & (error > 4 * UNIT)).tolist():
-        labels, words = _corner(ring, g, int(corner_of[v]))
-        x[v], error[v] = ring.settlers[0].near_vertex(labels, words)
+        place, bound = ring.settlers[0].about_vertex(*_corner(ring, g, int(corner_of[v])))
+        if bound < error[v]:
+            x[v], error[v] = place, bound
     return replace(g, x=x, error=error)
 
 

@@ -233,14 +233,18 @@ class Settler:
 
         To about a hundred bits before rounding; exact before rounding where those do not tell.
         """
+        near, error = self.about_vertex(at, words)
+        if error <= 2.0**-50 * sum(map(abs, near)):
+            return near, error
         with self._lock:
-            point = self._point(at, _Cell(self, words))
-            if point is not None:
-                near, error = _quotients(point)
-                if error <= 2.0**-50 * sum(map(abs, near)):
-                    return near, error
             *values, weight = self.exact.vertex(tuple(at), words)
         return _quotients(Fuzzy((*values, weight), 0))
+
+    def about_vertex(self, at: Sequence[int], words: list[Words]) -> tuple[list[float], float]:
+        """As `near_vertex`, but never exact: the bound of the error may be large, or infinite."""
+        with self._lock:
+            point = self._point(at, _Cell(self, words))
+        return ([0.0] * (len(self.exact.chart.floats[1][0])), np.inf) if point is None else _quotients(point)
 
     def _point(self, at: Sequence[int], own: _Cell) -> Fuzzy | None:
         rows = [self._row(label, own) for label in at]
@@ -304,7 +308,8 @@ class Settler:
         shape = (len(step.bias), before.high.shape[1])
         high, low = np.empty(shape), np.empty(shape)
         with np.errstate(all="ignore"):
-            double.double_affine(step.weight_t, step.bias, before.high, before.low, high, low)
+            memory = np.empty((2, shape[1], shape[0]))
+            double.double_affine(step.weight_t, step.bias, before.high, before.low, high, low, *memory)
             size = float(np.sqrt(np.sum(before.high**2, axis=0).max())) + 1.0
             rounding = (len(before.high) + 8) * double.UNIT * size
             norms = step.norms

@@ -73,7 +73,9 @@ def test_kernel_double_affine_errs_within_its_bound(seed: int) -> None:
         first = np.array([float(-sum(Fraction(w) * Fraction(h) for w, h in zip(weight[0], high[:, -1], strict=True)))])
         bias[:1] = first  # the last entry of the first row cancels to rounding
     out_high, out_low = np.empty((n, 3)), np.empty((n, 3))
-    double.double_affine(np.ascontiguousarray(weight.T), bias, high, low, out_high, out_low)
+    double.double_affine(
+        np.ascontiguousarray(weight.T), bias, high, low, out_high, out_low, *np.empty((2, *out_high.shape[::-1]))
+    )
     for i, values in enumerate(exact_product(weight, bias, high, low)):
         for c, value in enumerate(values):
             h = np.append(high[:, c], float(c == 2))
