@@ -33,7 +33,7 @@ NETWORK = random_net(0, 2, 8, 6, 2)
 def test_intervals_cover_as_often_as_they_say() -> None:
     """95 % intervals over 1,000 seeds hold the truth between 93 % and 97 % of the time."""
     for estimator, options in ((es.boundary_volume, {}), (es.jacobian_norm, {"output": "logits"})):
-        found = lr.validate(estimator, NETWORK, BOX, sizes=[200], seeds=1000, **options)
+        found = lr.validate(estimator, NETWORK, BOX, sizes=[100], seeds=1000, **options)
         (row,) = found.rows
         assert 0.93 <= row.coverage <= 0.97
         assert abs(row.z_score) < 4
