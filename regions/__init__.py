@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from .domain import Segment as Segment
     from .domain import Slice as Slice
     from .domain import Space as Space
-    from .enumerate import RegionCount as RegionCount
-    from .enumerate import RegionSums as RegionSums
     from .enumerate import count_regions as count_regions
     from .enumerate import enumerate_regions as enumerate_regions
     from .enumerate import sum_regions as sum_regions
@@ -49,6 +47,8 @@ if TYPE_CHECKING:
     from .neighborhood import explore as explore
     from .network import Network as Network
     from .network import load_network as load_network
+    from .region_count import RegionCount as RegionCount
+    from .region_count import RegionSums as RegionSums
     from .store import load_regions as load_regions
     from .validation import Validation as Validation
     from .validation import validate as validate
@@ -72,8 +72,8 @@ _MODULE_OF = {
     "Network": "network",
     "Polyline": "domain",
     "Polytope": "domain",
-    "RegionCount": "enumerate",
-    "RegionSums": "enumerate",
+    "RegionCount": "region_count",
+    "RegionSums": "region_count",
     "Regions": "complex",
     "Segment": "domain",
     "Slice": "domain",

@@ -129,9 +129,7 @@ def _closer(ring: Cells, g: PlaneComplex) -> PlaneComplex:
     unproven = ~(np.abs(size - 1.0) > _side_error(size, g.error))
     near = _near(g, (size[g.ends] > 1).all(axis=1) & (g.facet_cells >= 0).all(axis=1))
     unproven[g.ends[near]] = True
-    x, error = g.x.copy(), g.error.copy()
-    corner_of = np.empty(len(g.x), np.int64)
-    corner_of[g.cell_vertices] = np.arange(len(g.cell_vertices))
+    x, error, corner_of = g.x.copy(), g.error.copy(), _places(g.cell_vertices, len(g.x))
     for v in np.flatnonzero(unproven & (error > 4 * UNIT)).tolist():
         place, bound = ring.settlers[0].about_vertex(*_corner(ring, g, int(corner_of[v])))
         if bound < error[v]:
@@ -151,13 +149,19 @@ def _sides(ring: Cells, g: PlaneComplex) -> tuple[NDArray[np.int8], int]:
     height = size - 1.0
     side = np.sign(height).astype(np.int8)
     unproven = np.flatnonzero(~(np.abs(height) > _side_error(size, g.error)))
-    corner_of = np.empty(len(g.x), np.int64)
-    corner_of[g.cell_vertices] = np.arange(len(g.cell_vertices))
+    corner_of = _places(g.cell_vertices, len(g.x))
     for v in unproven.tolist():
         x, y, w = _exact_vertex(ring, g, int(corner_of[v]))
         value = x * x + y * y - w * w
         side[v] = (value > 0) - (value < 0)
     return side, len(unproven)
+
+
+def _places(values: Ints | Index, n: int) -> Ints:
+    """(n,) where each value stands in an array, the last place of those that stand there several times."""
+    place = np.empty(n, np.int64)
+    place[values] = np.arange(len(values))
+    return place
 
 
 def _exact_vertex(ring: Cells, g: PlaneComplex, corner: int) -> tuple[int, ...]:
@@ -173,8 +177,7 @@ def _corner(ring: Cells, g: PlaneComplex, corner: int) -> tuple[tuple[int, ...],
 
 def _exact_ends(ring: Cells, g: PlaneComplex, edges: Ints) -> Iterator[tuple[int, Point, Point]]:
     """Edges with a cell on either side, and their exact ends."""
-    corner_of = np.empty(2 * len(g.label), np.int64)
-    corner_of[g.half_edges] = np.arange(len(g.half_edges))
+    corner_of = _places(g.half_edges, 2 * len(g.label))
     for edge in edges.tolist():
         corner = int(corner_of[2 * edge])
         p, q = (_exact_vertex(ring, g, i) for i in (corner, int(g.next_corner[corner])))

@@ -275,7 +275,7 @@ class Meeting:
         if m:
             constraints.append(self.rows @ self.y + self.offset >= depth)
         self.problem = cp.Problem(cp.Maximize(depth), constraints)
-        self.x, self.depth = convex.variable, depth
+        self.depth = depth
         self.points: list[Floats] = []  # of the set in the cells that meet it, in the coordinates of the hull
         self.verdicts = self.undecided = 0
 
@@ -297,7 +297,7 @@ class Meeting:
             return False
         reached = min(float(self.depth.value), (rows[:, :-1] @ self.y.value + rows[:, -1]).min(initial=np.inf))
         if reached > self.convex.tolerance:
-            self.points.append(self.convex.coordinates(self.x.value[None])[0])
+            self.points.append(self.convex.coordinates(self.convex.variable.value[None])[0])
             return True
         self.undecided += float(self.depth.value) >= -self.convex.tolerance
         return False

@@ -5,42 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_regions.kernels.bounds import DX
-
-from .bits import unpacked
 from .blocks import Refined
 from .budget import Budget, Workers, one_blas_thread
 from .certificate import Certificate
 from .complex import Regions
 from .convex import ConvexSet
 from .domain import Domain
-from .domain.chart import LOWER_END, HalfspaceChart, PlaneChart, SolidChart, SpaceChart
+from .domain.chart import HalfspaceChart, PlaneChart, SolidChart, SpaceChart
 from .engine import Tally, Wanted, put_together
 from .errors import invalid
 from .geometry import LineComplex, PlaneComplex
 from .halfspace_complex import HalfspaceComplex
 from .halfspaces import HalfspaceCells, Halfspaces
-from .line import BUFFERS, Line, Stretch, start_stretch
-from .measures.boundary import by_owner, check_by
+from .line import BUFFERS, Line, cells_of, start_stretch
 from .neighborhood import cells_meeting
 from .network import Network
 from .network.cast import as_list
 from .network.homogeneous import homogenized
 from .plane import Plane
 from .program import Program, compile_network
+from .region_count import RegionCount, RegionSums
 from .settle import Settler, make_settlers
 from .solid import Solids
 from .solid_complex import SolidComplex
 from .solid_parts import Finished
 from .space_complex import SpaceComplex
-from .sums import Sums, sums_of
+from .sums import sums_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,81 +47,6 @@ LARGEST_DIMENSION = 6
 """Of the engines that know cells by their corners."""
 
 Method = Literal["auto", "vertices", "lp"]
-
-
-@dataclass(frozen=True, eq=False)
-class RegionCount:
-    """The number of regions, without the regions.
-
-    Attributes
-    ----------
-    count : int
-        Cells in all (definition R2: full-dimensional sets with one activation pattern).
-    per_layer : (L,) ndarray of int64
-        Cells after each layer of units.
-    certificate : Certificate
-    """
-
-    count: int
-    per_layer: Ints
-    certificate: Certificate
-
-    def __int__(self) -> int:
-        """The count."""
-        return self.count
-
-    def __repr__(self) -> str:
-        """The counts and what proved them."""
-        return f"RegionCount({self.count:,} regions, per layer {self.per_layer.tolist()}; {self.certificate})"
-
-
-@dataclass(frozen=True, eq=False)
-class RegionSums(RegionCount):
-    """Sums over all regions, without the regions."""
-
-    _program: Program
-    _sums: Sums
-
-    @property
-    def n_facets(self) -> int:
-        """Number of facets inside the domain, each between two regions."""
-        return int(self._sums.sides.sum()) // 2
-
-    @property
-    def volume(self) -> float:
-        """The regions' volumes, which make up the domain's."""
-        return float(self._sums.volume[0])
-
-    @property
-    def volume_error(self) -> float:
-        """A proven bound of its error."""
-        return float(self._sums.bound(self._sums.volume))
-
-    @overload
-    def boundary_volume(self, *, by: None = None) -> float: ...
-
-    @overload
-    def boundary_volume(self, *, by: Literal["layer", "neuron"]) -> Floats: ...
-
-    def boundary_volume(self, *, by: Literal["layer", "neuron"] | None = None) -> float | Floats:
-        """Volume of the boundary between regions, as `Regions.boundary_volume` for codim 1."""
-        check_by(by)
-        measures = self._sums.boundary[:, 0]
-        if by is None:
-            return float(measures.sum())
-        return by_owner(self._program, measures, np.arange(len(measures)), by)
-
-    @property
-    def boundary_volume_error(self) -> float:
-        """A proven bound of the error of `boundary_volume`, and of the sum of errors of its parts."""
-        return float(self._sums.bound(self._sums.boundary.sum(axis=0)))
-
-    def __repr__(self) -> str:
-        """The count and the sums."""
-        return (
-            f"RegionSums({self.count:,} regions, {self.n_facets:,} facets, volume {self.volume:.6g}, "
-            f"boundary {self.boundary_volume():.6g}; {self.certificate})"
-        )
 
 
 @overload
@@ -235,9 +156,8 @@ def _certificate(tally: Tally[Any]) -> Certificate:
     return Certificate(tally.signs, tally.double_signs, tally.exact_signs)
 
 
-def _counted(program: Program, tally: Tally[Any]) -> tuple[int, Ints, Certificate]:
-    count = int(tally.per_step[-1]) if program.steps else 1
-    return count, tally.per_step[_layers(program)], _certificate(tally)
+def _counted(program: Program, per_step: Ints, certificate: Certificate) -> tuple[int, Ints, Certificate]:
+    return int(per_step[-1]) if program.steps else 1, per_step[_layers(program)], certificate
 
 
 @overload
@@ -305,23 +225,15 @@ def count_regions(
         if isinstance(domain, ConvexSet):
             if method != "auto" or n_jobs != 1 or executor is not None:
                 raise invalid("domain", "be other than a ConvexSet for a method, n_jobs or an executor", repr(domain))
-            result = _meeting(network, domain, max_regions, progress)
+            budget = Budget(len(program.steps), _layers(program), max_regions)
+            result = RegionCount(*_counted(program, *cells_meeting(network, domain, budget, progress)))
         elif domain.dim == 1:
             regions = _lines(network, program, [domain], max_regions)[0]
             result = RegionCount(len(regions), regions.per_layer, regions.certificate)
         else:
             _, tally = _tally(network, domain, Wanted.NUMBER, method, max_regions, n_jobs, executor, progress)
-            result = RegionCount(*_counted(program, tally))
+            result = RegionCount(*_counted(program, tally.per_step, _certificate(tally)))
     return result if full_output else result.count
-
-
-def _meeting(network: Network, convex: ConvexSet, max_regions: int | None, progress: bool) -> RegionCount:
-    program = compile_network(network)
-    layers = _layers(program)
-    budget = Budget(len(program.steps), layers, max_regions)
-    with np.errstate(all="ignore"):  # what is not finite proves nothing
-        per_step, certificate = cells_meeting(network, convex, budget, progress)
-    return RegionCount(int(per_step[-1]) if program.steps else 1, per_step[layers], certificate)
 
 
 def sum_regions(
@@ -374,7 +286,7 @@ def sum_regions(
             return RegionSums(len(regions), regions.per_layer, regions.certificate, program, sums)
         _, tally = _tally(network, domain, Wanted.SUMS, "vertices", max_regions, n_jobs, executor, progress)
     assert tally.sums is not None
-    return RegionSums(*_counted(program, tally), program, tally.sums)
+    return RegionSums(*_counted(program, tally.per_step, _certificate(tally)), program, tally.sums)
 
 
 def _tally(
@@ -462,7 +374,7 @@ def _lines(network: Network, program: Program, domains: list[Domain], max_region
     budget = Budget(len(program.steps), _layers(program), max_regions)
     with BUFFERS.lent() as buffers:
         stretch, outcome = Line(program, settlers, budget, buffers).run(start_stretch(program, charts))
-        cells = _cells_of(program, stretch)
+        cells = cells_of(program, stretch)
     certificate = Certificate(outcome.signs, outcome.double_signs, outcome.exact_signs)
     budget.correct(cells.per_step.sum(axis=0))  # now with the corners that a hyperplane passes through
     per_layer = cells.per_step[:, _layers(program)]
@@ -479,45 +391,3 @@ def _lines(network: Network, program: Program, domains: list[Domain], max_region
         regions = Regions(network, domain, program, own, geometry, packed, per_layer[number], certificate)
         results.append(regions)
     return results
-
-
-@dataclass(frozen=True)
-class _LineCells:
-    """The cells of several curves, one after the other; corners inside a cell are left out."""
-
-    offset: Ints  # (curves + 1,) cells
-    t: Floats  # (cells + curves,) vertices
-    error: Floats
-    label: NDArray[np.int32]
-    segment: Ints
-    patterns: list[Words]  # (cells, words) for each step
-    per_step: Ints  # (curves, steps)
-
-
-def _cells_of(program: Program, stretch: Stretch) -> _LineCells:
-    chain = stretch.chain
-    starts = np.flatnonzero(chain.label == LOWER_END)
-    label = chain.label.copy()
-    first = np.zeros(len(label), np.bool_)
-    first[starts] = True
-    inner = chain.linked & ~first  # vertices with an interval on either side
-    changed = first.copy()  # whether a cell starts at the vertex
-    per_step = np.ones((len(starts), len(stretch.patterns)), np.int64)
-    for number, (step, words) in enumerate(zip(program.steps, stretch.patterns, strict=True)):
-        flips = np.zeros_like(words)
-        np.bitwise_xor(words[1:], words[:-1], out=flips[1:])
-        new = flips.any(axis=1) & inner & ~changed
-        for corner in np.flatnonzero(new & (label < 0)):  # a corner that a hyperplane happens to pass through
-            label[corner] = step.label0 + int(unpacked(flips[corner], step.activation.n_hyperplanes).argmax())
-        changed |= new
-        per_step[:, number] = np.add.reduceat(changed, starts, dtype=np.int64)
-    vertices = changed | ~chain.linked
-    return _LineCells(
-        offset=np.append(np.cumsum(changed)[starts] - 1, np.count_nonzero(changed)),
-        t=chain.t[vertices],
-        error=chain.vertex[vertices, DX],
-        label=label[vertices],
-        segment=stretch.segment[vertices],
-        patterns=[np.ascontiguousarray(p[changed]) for p in stretch.patterns],
-        per_step=per_step,
-    )

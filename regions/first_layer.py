@@ -35,13 +35,9 @@ class FirstLayer:
         A bound of the norm of the gradients, and of what their rounding is proportional to.
     """
 
+    @np.errstate(all="ignore")  # what is not finite is no coordinate
     def __init__(self, first: Affine, chart: AffineChart) -> None:
-        self._affine, self._chart = first, chart
-        with np.errstate(all="ignore"):  # what is not finite is no coordinate
-            self._measure()
-
-    def _measure(self) -> None:
-        first, chart = self._affine, self._chart
+        self._affine = first
         rows = _exponents(first.weight)
         weight = np.ldexp(first.weight, -rows[:, None])
         self._basis = None if chart.is_identity else chart.floats[1]

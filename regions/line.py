@@ -13,9 +13,10 @@ from linear_regions.kernels import chain as chains
 from linear_regions.kernels.grain import row_grains
 from linear_regions.kernels.mesh import Cut
 
+from .bits import unpacked
 from .budget import Budget
 from .cuts import classified, make_cuts
-from .domain.chart import INNER_CORNER, UPPER_END, LineChart
+from .domain.chart import INNER_CORNER, LOWER_END, UPPER_END, LineChart
 from .plane import start_bounds
 from .pool import Buffers, Pool
 from .program import Program, Step
@@ -258,3 +259,46 @@ def start_grain(vertex: Floats, step: Step, x: Floats, error: Floats) -> None:
     vertex[exact, bounds.GRAIN] = fine[exact]
     for column in (bounds.ETA2, bounds.ETAI, bounds.S2, bounds.SI, bounds.ERR):
         vertex[exact, column] = 0.0
+
+
+@dataclass(frozen=True)
+class LineCells:
+    """The cells of several curves, one after the other; corners inside a cell are left out."""
+
+    offset: Ints  # (curves + 1,) cells
+    t: Floats  # (cells + curves,) vertices
+    error: Floats
+    label: NDArray[np.int32]
+    segment: Ints
+    patterns: list[Words]  # (cells, words) for each step
+    per_step: Ints  # (curves, steps)
+
+
+def cells_of(program: Program, stretch: Stretch) -> LineCells:
+    """The cells of curves that have gone through all steps: maximal intervals with one pattern."""
+    chain = stretch.chain
+    starts = np.flatnonzero(chain.label == LOWER_END)
+    label = chain.label.copy()
+    first = np.zeros(len(label), np.bool_)
+    first[starts] = True
+    inner = chain.linked & ~first  # vertices with an interval on either side
+    changed = first.copy()  # whether a cell starts at the vertex
+    per_step = np.ones((len(starts), len(stretch.patterns)), np.int64)
+    for number, (step, words) in enumerate(zip(program.steps, stretch.patterns, strict=True)):
+        flips = np.zeros_like(words)
+        np.bitwise_xor(words[1:], words[:-1], out=flips[1:])
+        new = flips.any(axis=1) & inner & ~changed
+        for corner in np.flatnonzero(new & (label < 0)):  # a corner that a hyperplane happens to pass through
+            label[corner] = step.label0 + int(unpacked(flips[corner], step.activation.n_hyperplanes).argmax())
+        changed |= new
+        per_step[:, number] = np.add.reduceat(changed, starts, dtype=np.int64)
+    vertices = changed | ~chain.linked
+    return LineCells(
+        offset=np.append(np.cumsum(changed)[starts] - 1, np.count_nonzero(changed)),
+        t=chain.t[vertices],
+        error=chain.vertex[vertices, bounds.DX],
+        label=label[vertices],
+        segment=stretch.segment[vertices],
+        patterns=[np.ascontiguousarray(p[changed]) for p in stretch.patterns],
+        per_step=per_step,
+    )

@@ -26,7 +26,7 @@ from .errors import invalid
 from .exact import Row
 from .metric import largest_balls, lengths, nearest
 from .network.cast import exact_array, read_only
-from .rational_lp import as_floats, interior, least
+from .rational_lp import as_float, as_floats, interior, least
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -228,7 +228,7 @@ def _exact_minimum(rows: list[Row], goal: Row, given: Floats) -> tuple[int, floa
     if found.direction is not None:
         return Status.UNBOUNDED, np.nan, np.zeros(d)
     value = sum((Fraction(c) * x for c, x in zip(given.tolist(), found.point, strict=False)), start=Fraction(0))
-    return Status.OPTIMAL, float(as_floats([value])[0]), as_floats(found.point)
+    return Status.OPTIMAL, as_float(value), as_floats(found.point)
 
 
 def redundant(A: object, b: object) -> Flags:
@@ -404,7 +404,7 @@ def _exact_upper(rows: list[Row], inside: list[Fraction]) -> float:
     norms = [isqrt(sum(v * v for v in row[:-1]) << 128) for row in rows]  # times 2^64
     lifted = [(*(v << 64 for v in row[:-1]), -norm, row[-1] << 64) for row, norm in zip(rows, norms, strict=True)]
     found = least(lifted, [0] * len(inside) + [-1, 0], [*inside, Fraction(0)])
-    return np.inf if found.direction is not None else float(as_floats([-found.value])[0]) * (1 + 2 * UNIT)
+    return np.inf if found.direction is not None else as_float(-found.value) * (1 + 2 * UNIT)
 
 
 def _with_interior(A: object, b: object) -> tuple[_Problems, tuple[Floats, list[Fraction]]]:

@@ -56,7 +56,7 @@ def nearest(gradient: Floats, long: Floats, height: Floats, bound: Floats) -> tu
 
 
 def _multipliers(matrix: Floats) -> Floats:
-    """Y >= 0 for which matrix @ y is nearest to the last unit vector; another method where the first one fails."""
+    """For which y >= 0 matrix @ y is nearest to the last unit vector; another method where the first one fails."""
     goal = np.append(np.zeros(len(matrix) - 1), 1.0)
     y: Floats
     try:

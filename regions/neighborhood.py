@@ -94,9 +94,8 @@ class Neighborhood:
     def distances(self) -> Floats:
         """(N, 2) distances from the point to the closed cells: proven lower bounds, and as floats find them."""
         found = [self._around.reach(*self._around.constraints(cell.words)) for cell in self._cells]
-        return read_only(
-            np.array([(low, max(low, float(lengths(step[None])[0][0]))) for low, step in found]).reshape(-1, 2)
-        )
+        low, steps = zip(*found, strict=True)
+        return read_only(np.column_stack([low, np.maximum(low, lengths(np.stack(steps))[0])]))
 
     def __repr__(self) -> str:
         """The numbers of cells and facets."""
@@ -161,6 +160,7 @@ def explore(
         return _explored(network, around, radius, _meeting(domain, around), max_cells)
 
 
+@np.errstate(all="ignore")  # what is not finite proves nothing
 def cells_meeting(network: Network, convex: ConvexSet, budget: Budget, progress: bool) -> tuple[Ints, Certificate]:
     """How many cells after each step meet a convex set."""
     from tqdm import tqdm

@@ -47,10 +47,11 @@ class Least:
 
 def as_floats(point: Sequence[Fraction]) -> NDArray[np.float64]:
     """The floats nearest to rational numbers, infinite beyond their range."""
-    return np.array([_as_float(v) for v in point], np.float64)
+    return np.array([as_float(v) for v in point], np.float64)
 
 
-def _as_float(value: Fraction) -> float:
+def as_float(value: Fraction) -> float:
+    """The float nearest to a rational number, infinite beyond their range."""
     try:
         return float(value)
     except OverflowError:

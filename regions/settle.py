@@ -244,7 +244,7 @@ class Settler:
         """As `near_vertex`, but never exact: the bound of the error may be large, or infinite."""
         with self._lock:
             point = self._point(at, _Cell(self, words))
-        return ([0.0] * (len(self.exact.chart.floats[1][0])), np.inf) if point is None else _quotients(point)
+        return ([0.0] * self.exact.d, np.inf) if point is None else _quotients(point)
 
     def _point(self, at: Sequence[int], own: _Cell) -> Fuzzy | None:
         rows = [self._row(label, own) for label in at]

@@ -18,7 +18,7 @@ from .domain import Domain
 from .domain.curves import Curve
 from .enumerate import count_regions, enumerate_regions
 from .errors import MissingExtra, invalid
-from .measures.maps import gradient_norms
+from .measures.maps import mean_gradient_norm
 from .network import Network
 from .network.cast import as_list
 
@@ -236,8 +236,7 @@ def _exact_answer(name: str, network: Network, domain: Domain, truth: object, op
     if name == "unique_patterns":
         return float(count_regions(network, domain))
     if name == "jacobian_norm" and options.get("output") == "logits":
-        regions = enumerate_regions(network, domain)
-        return float(gradient_norms(regions) @ regions.volumes / regions.volumes.sum())
+        return mean_gradient_norm(enumerate_regions(network, domain))
     raise invalid("truth", f"be given for {name} with these options", "None")
 
 

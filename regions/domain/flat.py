@@ -93,6 +93,11 @@ class Body(Domain):
         return self.corners_and_facets[1]
 
     @property
+    def box_about(self) -> tuple[Floats, Floats]:
+        """(d,) lower and upper bounds of the coordinates."""
+        return -self.reach, self.reach
+
+    @property
     def inside(self) -> Floats:
         """(d,) a point inside that is in no simple relation to the facets; NaN where no float is inside."""
         raise NotImplementedError
@@ -172,6 +177,11 @@ class Box(Body):
     def dim(self) -> int:
         """Number of coordinates."""
         return len(self.lower)
+
+    @property
+    def box_about(self) -> tuple[Floats, Floats]:
+        """Its own bounds."""
+        return self.lower, self.upper
 
     @property
     def volume(self) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -50,25 +51,36 @@ def transitions(
     4.0
     """
     network = _checked(model, curve, k, device, dtype)
-    counts = [0] * len(network.network.widths)
+    counts = torch.zeros(len(network.network.widths), dtype=torch.int64)
+    with sampling():
+        for codes in _runs(network, curve, k, _codes):
+            counts += torch.tensor([_changes(code) for code in codes], dtype=torch.int64)
+    return _result(float(counts.sum()), k, "transitions between samples", network, counts)
+
+
+def _codes(network: TorchNetwork, x: Tensor) -> list[Tensor]:
+    return [units.code(z) for z, units in network.stages(x) if units is not None]
+
+
+def _changes(code: Tensor) -> int:
+    if code.dtype == torch.bool:
+        return int(torch.count_nonzero(code[1:] ^ code[:-1]))
+    return int(code.diff(dim=0).abs().sum(dtype=torch.int64))
+
+
+def _runs(
+    network: TorchNetwork, curve: Curve, k: int, images: Callable[[TorchNetwork, Tensor], list[Tensor]]
+) -> Iterator[list[Tensor]]:
+    """What becomes of runs of samples; each begins with the one before it, and the last closes a closed curve."""
     first: list[Tensor] = []
     last: list[Tensor] = []
-    with sampling():
-        for x in along(network, curve, k):
-            codes = [units.code(z) for z, units in network.stages(x) if units is not None]
-            for i, code in enumerate(codes):
-                counts[i] += _changes(code[:-1], code[1:]) + (_changes(last[i], code[:1]) if last else 0)
-            first = first or [code[:1].clone() for code in codes]
-            last = [code[-1:].clone() for code in codes]
-        if curve.closed:
-            counts = [own + _changes(b, a) for own, a, b in zip(counts, first, last, strict=True)]
-    return _result(float(sum(counts)), k, "transitions between samples", network, torch.tensor(counts))
-
-
-def _changes(before: Tensor, after: Tensor) -> int:
-    if before.dtype == torch.bool:
-        return int(torch.count_nonzero(before ^ after))
-    return int((after - before).abs().sum(dtype=torch.int64))
+    for x in along(network, curve, k):
+        own = images(network, x)
+        yield [torch.cat(pair) for pair in zip(last, own, strict=True)] if last else own
+        first = first or [z[:1].clone() for z in own]
+        last = [z[-1:].clone() for z in own]
+    if curve.closed:
+        yield [torch.cat(pair) for pair in zip(last, first, strict=True)]
 
 
 def trajectory_length(
@@ -102,17 +114,9 @@ def trajectory_length(
     """
     network = _checked(model, curve, k, device, dtype)
     total = torch.zeros(len(network.network.widths) + 1, dtype=torch.float64)
-    first: list[Tensor] = []
-    last: list[Tensor] = []
     with sampling():
-        for x in along(network, curve, k):
-            own = _images(network, x)
-            for i, z in enumerate(own):
-                total[i] += _length(torch.cat([last[i], z]) if last else z)
-            first = first or [z[:1] for z in own]
-            last = [z[-1:] for z in own]
-        if curve.closed:
-            total += torch.stack([_length(torch.cat([b, a])) for a, b in zip(first, last, strict=True)])
+        for images in _runs(network, curve, k, _images):
+            total += torch.stack([_length(z) for z in images])
     return _result(float(total[-1]), k, "length between samples", network, total)
 
 
@@ -133,7 +137,7 @@ def _length(z: Tensor) -> Tensor:
 
 def _checked(model: object, curve: Curve, k: object, device: object, dtype: torch.dtype | None) -> TorchNetwork:
     network = prepared(model, device, dtype)
-    fitting(network, curve, "curve")
+    fitting(network.network, curve, "curve")
     count_of(k, "k", 2)
     return network
 

@@ -17,7 +17,7 @@ from linear_regions.errors import invalid
 from .estimate import Estimate, mean_estimate
 from .forward import TorchNetwork, prepared, sampling
 from .jacobian import data_of
-from .points import base_of, chosen_generator, count_of, embedded, fitting, uniform, volume_of
+from .points import base_of, chosen_generator, count_of, embedded, fitting, sampled, uniform, volume_of
 
 BANDWIDTH = 0.03  # of the kernel, in standard deviations of a neuron's pre-activation
 
@@ -62,8 +62,7 @@ def distance_to_boundary(
     network = prepared(model, device, dtype)
     data, basis = data_of(network, points), _row_space(network)
     with sampling():
-        rows = network.rows(2 * basis.shape[1] * max(network.network.widths, default=1))
-        return torch.cat([_distances(network, x, basis) for x in torch.split(data, rows)])
+        return torch.cat([_distances(network, x, basis) for x in torch.split(data, network.rows_of_gradients(basis))])
 
 
 def _row_space(network: TorchNetwork) -> Tensor:
@@ -148,7 +147,7 @@ def boundary_volume(
     if width is not None and not (isinstance(width, Real) and 0 < width < math.inf):
         raise invalid("width", "be a positive number", width)
     network, own = prepared(model, device, dtype), chosen_generator(generator)
-    fitting(network, domain)
+    fitting(network.network, domain)
     count_of(n, "n", 2)
     if domain.dim < 2:
         raise invalid("domain", "have two dimensions or more (take curve_regions on a curve)", domain.dim)
@@ -162,7 +161,7 @@ def boundary_volume(
 
 def _on_lines(network: TorchNetwork, domain: Domain, n: int, generator: torch.Generator) -> tuple[Tensor, float]:
     """How often the boundary is crossed on lines that meet a ball about the domain."""
-    low, high = _box_about(domain)
+    low, high = base_of(domain).box_about
     d, center, radius = domain.dim, (low + high) / 2, float(np.linalg.norm(high - low)) / 2
     draw = torch.randn((2, n, d), generator=generator, dtype=torch.float64, device=generator.device).cpu().numpy()
     share = torch.rand(n, generator=generator, dtype=torch.float64, device=generator.device).cpu().numpy()
@@ -182,11 +181,6 @@ def _on_lines(network: TorchNetwork, domain: Domain, n: int, generator: torch.Ge
     ball = math.pi ** ((d - 1) / 2) / math.gamma((d + 1) / 2) * radius ** (d - 1)
     mean_cosine = math.gamma(d / 2) / (math.sqrt(math.pi) * math.gamma((d + 1) / 2))
     return torch.as_tensor(counts), ball / mean_cosine
-
-
-def _box_about(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
-    base = base_of(domain)
-    return (base.lower, base.upper) if isinstance(base, Box) else (-base.reach, base.reach)
 
 
 def _chords(domain: Domain, points: np.ndarray, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -212,38 +206,30 @@ def _in_kernel(
 ) -> tuple[Tensor, float]:
     """Sums of |grad z| K(z - t) at uniform points; the kernels' widths are set by a first sample."""
     share = BANDWIDTH if width is None else float(width)
-    rows, values = network.rows(2 * basis.shape[1] * max(network.network.widths, default=1)), []
+    values = []
     with sampling():
         pilot = embedded(network, domain, uniform(domain, 1000, generator))
         widths = [share * z.std(dim=0) for z, units in network.stages(pilot) if units is not None]
-        for first in range(0, n, rows):
-            x = embedded(network, domain, uniform(domain, min(rows, n - first), generator))
+        for x in sampled(network, domain, n, network.rows_of_gradients(basis), generator):
             total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
-            stages = [own for own in _entering(network, x, basis)]
-            for (z, gradient, thresholds), h in zip(stages, widths, strict=True):
+            stages = (own for own in network.gradients(x, basis) if own[2] is not None)
+            for (z, gradient, units), h in zip(stages, widths, strict=True):
+                assert units is not None
                 size = torch.linalg.vector_norm(gradient, dim=2)
-                for threshold in thresholds:
+                for threshold in units.thresholds:
                     kernel = torch.exp(-(((z - threshold) / h) ** 2) / 2) / (h * math.sqrt(2 * math.pi))
                     total += torch.where((size > 0) & (h > 0), size * kernel, 0.0).sum(dim=1)
             values.append(total)
     return torch.cat(values), volume_of(domain)
 
 
-def _entering(network: TorchNetwork, x: Tensor, basis: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Pre-activations, gradients and thresholds of the layers with units."""
-    stages = network.gradients(x, basis)
-    return [(z, gradient, units.thresholds) for z, gradient, units in stages if units is not None]
-
-
 def _in_tube(
     network: TorchNetwork, domain: Domain, basis: Tensor, n: int, width: float | None, generator: torch.Generator
 ) -> tuple[Tensor, float]:
     """Whether uniform points are nearer to the boundary than a width."""
-    low, high = _box_about(domain)
+    low, high = base_of(domain).box_about
     reach = 1e-3 * float(np.linalg.norm(high - low)) if width is None else float(width)
-    rows, values = network.rows(2 * basis.shape[1] * max(network.network.widths, default=1)), []
     with sampling():
-        for first in range(0, n, rows):
-            x = embedded(network, domain, uniform(domain, min(rows, n - first), generator))
-            values.append((_distances(network, x, basis) < reach).to(torch.float64))
-    return torch.cat(values), volume_of(domain) / (2 * reach)
+        points = sampled(network, domain, n, network.rows_of_gradients(basis), generator)
+        near = torch.cat([_distances(network, x, basis) < reach for x in points])
+    return near.to(torch.float64), volume_of(domain) / (2 * reach)

@@ -9,14 +9,15 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, HalfspaceIntersection
 
-from linear_regions.domain import Domain, Space
+from linear_regions import lp
+from linear_regions.domain import Domain
 from linear_regions.errors import invalid
 from linear_regions.local import Cell
 from linear_regions.neighborhood import surroundings
 
 from .estimate import Estimate, mean_estimate
-from .forward import prepared
-from .points import base_of, chosen_generator, count_of, fitting, uniform, volume_of
+from .forward import network_of
+from .points import chosen_generator, count_of, fitting, uniform, volume_of
 
 Floats = NDArray[np.float64]
 
@@ -63,15 +64,14 @@ def region_count(
     >>> round(lr.estimators.region_count(network, lr.Box([-1, -1], [1, 1]), n=20).value, 9)
     4.0
     """
-    network, own = prepared(model, "cpu", dtype), chosen_generator(generator)
+    network, own = network_of(model), chosen_generator(generator)
     fitting(network, domain)
     count_of(n, "n", 2)
-    base_of(domain)
     if domain.dim < 2:
         raise invalid("domain", "have two dimensions or more", domain.dim)
     inverse = []
     for t in uniform(domain, n, own).cpu().numpy():
-        around = surroundings(network.network, t, domain)
+        around = surroundings(network, t, domain)
         with np.errstate(all="ignore"):
             inverse.append(1 / _volume(around.first_cell()))
     values = torch.as_tensor(np.array(inverse))
@@ -87,7 +87,7 @@ def _volume(cell: Cell) -> float:
 
 def cell_volume(
     model: object, point: object, *, domain: Domain | None = None, n: int = 20_000,
-    generator: torch.Generator | None = None, dtype: torch.dtype | None = None,
+    generator: torch.Generator | None = None,
 ) -> Estimate:  # fmt: skip
     """The volume of the cell of a point, by hit-and-run walks between balls, in any number of dimensions.
 
@@ -106,8 +106,6 @@ def cell_volume(
         Points of each walk.
     generator : torch.Generator, optional
         By default one with seed 0.
-    dtype : torch.dtype, optional
-        No matter: the cell is exact, and the walks are in float64.
 
     Returns
     -------
@@ -128,10 +126,9 @@ def cell_volume(
     >>> abs(found.value - 1) < 0.1
     True
     """
-    network, own = prepared(model, "cpu", dtype), chosen_generator(generator)
+    own = chosen_generator(generator)
     count_of(n, "n", 100)
-    where = Space(network.network.n_inputs) if domain is None else domain
-    around = surroundings(network.network, point, where)
+    around = surroundings(network_of(model), point, domain)
     if around.reduced:
         raise invalid("model", "have as many neurons in its first layer as inputs for cells to be bounded", "fewer")
     with np.errstate(all="ignore"):
@@ -175,8 +172,6 @@ class _Draw:
 
 def _reach(rows: Floats, center: Floats) -> float:
     """A bound of how far a polytope reaches from a point inside; infinite if it is not bounded."""
-    from linear_regions import lp
-
     d = len(center)
     goals = np.concatenate([np.eye(d), -np.eye(d)])
     sides, ends = np.repeat(-rows[None, :, :-1], 2 * d, axis=0), np.repeat(rows[None, :, -1], 2 * d, axis=0)

@@ -129,25 +129,33 @@ class TorchNetwork:
         room = _CHUNK_BYTES.get(self.device.type, _CHUNK_BYTES_ELSEWHERE)
         return max(1, room // (self.dtype.itemsize * (widest + entries)))
 
+    def rows_of_gradients(self, basis: Tensor) -> int:
+        """Likewise, if it needs the gradients of a layer along a basis (n_inputs, m)."""
+        return self.rows(2 * basis.shape[1] * max(self.network.widths, default=1))
+
 
 def _parts(unit: Unit) -> tuple[Sequence[Fraction | float], ...]:
     return unit.breakpoints, unit.slopes, unit.intercepts
 
 
+def network_of(model: object) -> Network:
+    """A network, or what a torch module is as one."""
+    if isinstance(model, Network):
+        return model
+    if not isinstance(model, nn.Module):
+        raise invalid("model", "be a Network or a torch module", type(model).__name__)
+    return Network.from_torch(model)
+
+
 def prepared(model: object, device: object, dtype: torch.dtype | None) -> TorchNetwork:
     """A network or a torch module on a device: by default where the module is, and in its dtype."""
+    network, some = network_of(model), torch.empty(0, dtype=torch.float64)
     if isinstance(model, nn.Module):
-        some = next(model.parameters(), torch.empty(0, dtype=torch.float64))
-        own_device, own_dtype = some.device, some.dtype
-        network = Network.from_torch(model)
-    elif isinstance(model, Network):
-        network, own_device, own_dtype = model, torch.device("cpu"), torch.float64
-    else:
-        raise invalid("model", "be a Network or a torch module", type(model).__name__)
-    chosen: object = own_dtype if dtype is None else dtype
+        some = next(model.parameters(), some)
+    chosen: object = some.dtype if dtype is None else dtype
     if not (isinstance(chosen, torch.dtype) and chosen.is_floating_point):
         raise invalid("dtype", "be a floating torch dtype", chosen)
-    return TorchNetwork(network, own_device if device is None else torch.device(str(device)), chosen)
+    return TorchNetwork(network, some.device if device is None else torch.device(str(device)), chosen)
 
 
 @contextmanager

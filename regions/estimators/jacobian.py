@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from linear_regions.network.cast import exact_array
 
 from .estimate import Estimate, mean_estimate
 from .forward import TorchNetwork, prepared, sampling
-from .points import chosen_generator, count_of, embedded, fitting, uniform
+from .points import chosen_generator, count_of, fitting, sampled
 
 
 def jacobian_norm(
@@ -64,24 +65,16 @@ def jacobian_norm(
     network, own = prepared(model, device, dtype), chosen_generator(generator)
     if output == "softmax" and network.network.n_outputs < 2:
         raise invalid("model", "have two outputs or more for a softmax", network.network.n_outputs)
-    data: Tensor | None = None
-    if isinstance(points, Domain):
-        fitting(network, points)
-        count_of(n, "n")
-    else:
-        data = data_of(network, points)
     rows = network.rows(network.network.n_outputs * network.network.n_inputs)
-    norms = []
+    inputs: Iterable[Tensor]
+    if isinstance(points, Domain):
+        fitting(network.network, points)
+        inputs, seed = sampled(network, points, count_of(n, "n"), rows, own), own.initial_seed()
+    else:
+        inputs, seed = torch.split(data_of(network, points), rows), None
     with sampling():
-        for first in range(0, n if data is None else len(data), rows):
-            if data is None:
-                assert isinstance(points, Domain)
-                x = embedded(network, points, uniform(points, min(rows, n - first), own))
-            else:
-                x = data[first : first + rows]
-            norms.append(_norms(network, x, output))
-    seed = own.initial_seed() if data is None else None
-    return mean_estimate(torch.cat(norms), 1.0, f"Jacobian of {output}", seed, network.device, network.dtype)
+        norms = torch.cat([_norms(network, x, output) for x in inputs])
+    return mean_estimate(norms, 1.0, f"Jacobian of {output}", seed, network.device, network.dtype)
 
 
 def data_of(network: TorchNetwork, points: object) -> Tensor:

@@ -13,7 +13,7 @@ from linear_regions.errors import invalid
 
 from .estimate import Estimate, name_of
 from .forward import TorchNetwork, prepared, sampling
-from .points import chosen_generator, count_of, embedded, fitting, uniform
+from .points import chosen_generator, count_of, fitting, sampled
 
 _BITS = 62
 
@@ -65,14 +65,12 @@ def unique_patterns(
     if method not in ("observed", "chao1", "good-turing"):
         raise invalid("method", 'be "observed", "chao1" or "good-turing"', repr(method))
     network, own = prepared(model, device, dtype), chosen_generator(generator)
-    fitting(network, domain)
+    fitting(network.network, domain)
     count_of(n, "n")
-    rows, words = network.rows(network.network.n_inputs), []
     with sampling():
-        for first in range(0, n, rows):
-            t = uniform(domain, min(rows, n - first), own)
-            words.append(_packed(network, embedded(network, domain, t)))
-        _, counts = torch.unique(torch.cat(words), dim=0, return_counts=True)
+        points = sampled(network, domain, n, network.rows(network.network.n_inputs), own)
+        words = torch.cat([_packed(network, x) for x in points])
+        _, counts = torch.unique(words, dim=0, return_counts=True)
     counts = counts.sort(descending=True).values.cpu()
     value, error = _total(counts, n, method)
     place, kind = str(network.device), name_of(network.dtype)

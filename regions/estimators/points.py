@@ -12,6 +12,7 @@ from torch import Tensor
 from linear_regions.domain import Box, Domain, Ellipse, Line, Polyline, Polytope, Segment, Slice
 from linear_regions.domain.curves import Curve
 from linear_regions.errors import invalid
+from linear_regions.network import Network
 
 from .forward import TorchNetwork
 
@@ -34,12 +35,12 @@ def count_of(n: object, name: str, least: int = 1) -> int:
     return int(n)
 
 
-def fitting(network: TorchNetwork, domain: Domain, name: str = "domain") -> None:
+def fitting(network: Network, domain: Domain, name: str = "domain") -> None:
     """Refuse a domain of other inputs."""
     if not isinstance(domain, Domain):
         raise invalid(name, "be a domain", type(domain).__name__)
-    if domain.n_inputs != network.network.n_inputs:
-        raise invalid(name, f"lie in {network.network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
+    if domain.n_inputs != network.n_inputs:
+        raise invalid(name, f"lie in {network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
 
 
 def base_of(domain: Domain) -> Box | Polytope:
@@ -60,7 +61,7 @@ def volume_of(domain: Domain) -> float:
 def uniform(domain: Domain, n: int, generator: torch.Generator) -> Tensor:
     """(n, d) independent uniform points t of a domain, float64 on the generator's device; polytopes by rejection."""
     base = base_of(domain)
-    low, high = (base.lower, base.upper) if isinstance(base, Box) else (-base.reach, base.reach)
+    low, high = base.box_about
     start, size = (torch.as_tensor(np.array(v)).to(generator.device) for v in (low, high - low))
     found: list[Tensor] = []
     missing, tries = n, 0
@@ -84,6 +85,12 @@ def embedded(network: TorchNetwork, domain: Domain, t: Tensor) -> Tensor:
     return embedded_at(domain, t, network.device, network.dtype)[0]
 
 
+def sampled(network: TorchNetwork, domain: Domain, n: int, rows: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Inputs at n uniform points of a domain, so many rows at a time."""
+    for first in range(0, n, rows):
+        yield embedded(network, domain, uniform(domain, min(rows, n - first), generator))
+
+
 def embedded_at(domain: Domain, t: Tensor, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Inputs at coordinates t, mapped in float64, and the basis (n_inputs, d), on a device and in a dtype."""
     origin, basis = (torch.as_tensor(np.array(v)).to(t.device) for v in (domain.origin, domain.basis))
@@ -101,7 +108,7 @@ def period_of(curve: Curve) -> float:
 
 
 def along(network: TorchNetwork, curve: Curve, k: int) -> Iterator[Tensor]:
-    """K evenly spaced points of a curve, with both ends of an open one, chunk by chunk."""
+    """Evenly spaced points of a curve, k of them, with both ends of an open one, chunk by chunk."""
     period, rows = period_of(curve), network.rows(network.network.n_inputs)
     last = k if curve.closed else k - 1
     for first in range(0, k, rows):

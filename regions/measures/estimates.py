@@ -45,7 +45,7 @@ def estimated_volumes(regions: Regions, n_points: int, seed: int) -> VolumeEstim
     domain = regions.domain.domain if isinstance(regions.domain, Slice) else regions.domain
     if not isinstance(domain, Box | Polytope):
         raise invalid("domain", "be a Box or a Polytope, or a Slice with one, for volumes to be finite", domain)
-    low, high = (domain.lower, domain.upper) if isinstance(domain, Box) else (-domain.reach, domain.reach)
+    low, high = domain.box_about
     random, hits = np.random.default_rng(seed), np.zeros(len(regions), np.int64)
     for first in range(0, n_points, _CHUNK):
         points = random.uniform(low, high, (min(_CHUNK, n_points - first), regions.dim))

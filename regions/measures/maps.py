@@ -168,10 +168,11 @@ def gradients(
         yield matrix
 
 
-def gradient_norms(regions: Cells) -> Floats:
-    """(N,) Frobenius norms of the matrices of the network's maps of inputs, on each cell."""
+def mean_gradient_norm(regions: Cells) -> float:
+    """The mean, over the domain, of the Frobenius norm of the network's Jacobian by the inputs."""
     runs = gradients(regions.network, regions.program, regions.packed_patterns, np.arange(len(regions)))
-    return np.concatenate([np.sqrt(np.sum(matrices * matrices, axis=(1, 2))) for matrices in runs])
+    norms = np.concatenate([np.sqrt(np.sum(matrices * matrices, axis=(1, 2))) for matrices in runs])
+    return float(norms @ regions.volumes / regions.volumes.sum())
 
 
 def affine_maps(regions: Regions) -> AffineMaps:
