@@ -30,10 +30,10 @@ from .bounds import (
     G,
 )
 from .chain import Chain, Crossings
-from .combine import blend, distances, subtract
+from .combine import blend, copy_row, distances, subtract
 from .grain import grain, is_product, is_sum
 from .mesh import Cut, Floats, Ints, Words
-from .signs import opposite
+from .signs import opposite, set_zeros
 
 
 @scalar
@@ -330,6 +330,46 @@ def refine(
             stack[2 * depth + 2] = mid
             stack[2 * depth + 3] = hi
             depth += 2
+
+
+@scalar
+def _put_row(chain: Chain, new: Chain, i: int, v: int, key: float) -> None:
+    """The row at the place `key` of interval i."""
+    wa = chain.vertex[i, WEIGHT]
+    wb = chain.vertex[i + 1, WEIGHT]
+    for q in range(new.z.shape[1]):
+        new.z[v, q] = _value(chain.z[i, q], chain.z[i + 1, q], wa, wb, key)
+
+
+@loop
+def place_rows(chain: Chain, new: Chain, cut: Cut, c: Crossings, offset: Ints) -> None:
+    """Fill in the rows and signs of a refined chain, those of the step that it was refined by."""
+    for i in range(chain.t.shape[0]):
+        base = offset[i]
+        copy_row(chain.z, i, new.z, base)
+        for w in range(chain.positive.shape[1]):
+            new.positive[base, w] = chain.positive[i, w]
+            new.negative[base, w] = chain.negative[i, w]
+        first = c.offset[i]
+        end = c.offset[i + 1]
+        for r in range(first, end):
+            v = base + c.group[r]
+            if r > first and c.group[r] == c.group[r - 1]:
+                continue
+            _put_row(chain, new, i, v, c.key[r])
+            for w in range(chain.positive.shape[1]):
+                cross = opposite(chain.positive, chain.negative, i, i + 1, w)
+                new.positive[v, w] = (chain.positive[i, w] | chain.positive[i + 1, w]) & ~cross
+                new.negative[v, w] = (chain.negative[i, w] | chain.negative[i + 1, w]) & ~cross
+            for s in range(first, end):
+                if c.group[s] == c.group[r]:
+                    continue
+                w = c.plane[s] >> 6
+                bit = np.uint64(1) << np.uint64(c.plane[s] & 63)
+                side = i if c.group[s] > c.group[r] else i + 1
+                new.positive[v, w] |= chain.positive[side, w] & bit
+                new.negative[v, w] |= chain.negative[side, w] & bit
+            set_zeros(new.positive, new.negative, new.z, new.vertex, cut.column, cut.threshold, v)
 
 
 @loop

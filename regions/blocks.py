@@ -182,6 +182,11 @@ class Block:
         """Numbers of vertices, edges and cells."""
         return self.n_vertices, self.n_edges, self.n_cells
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it is within a step that makes the next one's rows at its end."""
+        return self.cut is not None and self.widths[1] < len(self.cut.bias)
+
     def mesh(self) -> Mesh:
         """The arrays."""
         return self.arena.mesh(self.widths, self.used)
@@ -253,8 +258,8 @@ class Divider:
 
 def _narrowed_part(block: Block, mesh: Mesh, vertices: Index) -> tuple[Cut | None, Ints]:
     """The cut of a part with these vertices, if a step has been begun, and the columns of its rows as `narrowed`."""
-    if block.cut is None:
-        return None, np.empty(0, np.int64)
+    if block.cut is None or block.is_late:
+        return block.cut, np.empty(0, np.int64)
     width, _, words = block.widths
     positive, negative = np.empty(words, np.uint64), np.empty(words, np.uint64)
     kernels.common_signs(mesh, vertices, positive, negative)

@@ -7,7 +7,7 @@ combinatorial. A circle through a vertex is taken to pass just outside it, and w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -31,6 +31,8 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Point = tuple[Fraction, Fraction]
 
+_HALF_WIDTH = 1e-4
+_BITS = 40  # of the corners' coordinates
 _TURN = 0.3217505543966422  # of the first corner, so that few hyperplanes meet the others
 
 
@@ -41,26 +43,25 @@ def ring_chart(chart: AffineChart, sectors: int) -> PlaneChart:
     number on.
     """
     angle = _TURN + 2 * np.pi * np.arange(sectors) / sectors
-    direction = np.column_stack([np.cos(angle), np.sin(angle)])
-    points = np.concatenate([(1 - 1e-6) * direction, (1 + 1e-6) / np.cos(np.pi / sectors) * direction])
-    corners: list[tuple[Fraction, ...]] = [(Fraction(x), Fraction(y)) for x, y in points.tolist()]
-    inner, outer = corners[:sectors], corners[sectors:]
+    direction = np.column_stack([np.cos(angle), np.sin(angle)]) * 2.0**_BITS
+    inner = np.rint((1 - _HALF_WIDTH) * direction).astype(np.int64).tolist()
+    outer = np.rint((1 + _HALF_WIDTH) / np.cos(np.pi / sectors) * direction).astype(np.int64).tolist()
+    corners: list[tuple[Fraction, ...]] = [(Fraction(x, 1 << _BITS), Fraction(y, 1 << _BITS)) for x, y in inner + outer]
     sides = [*zip(inner, [*inner[1:], inner[0]]), *zip(outer, [*outer[1:], outer[0]]), *zip(inner, outer)]
     return PlaneChart(**mapped(corners, [_side(p, q) for p, q in sides], chart))
 
 
-def _side(p: tuple[Fraction, ...], q: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
-    """The row that vanishes at two points."""
+def _side(p: Sequence[int], q: Sequence[int]) -> tuple[Fraction, ...]:
+    """The row that vanishes at two points, given in units of 2^-_BITS."""
     (a, b), (c, d) = p, q
-    return d - b, a - c, b * c - a * d
+    return Fraction((d - b) << _BITS), Fraction((a - c) << _BITS), Fraction(b * c - a * d)
 
 
 def start_ring(program: Program, chart: PlaneChart, arena: Arena) -> Block:
     """The trapezoids of a ring, as the engine in the plane begins with them."""
     k = len(chart.points) // 2
     arena.reserve(2 * k, 3 * k, k)
-    step = program.steps[0] if program.steps else None
-    width = len(step.bias) if step is not None else 0
+    width = len(program.steps[0].bias) if program.steps else 0
     mesh = arena.mesh((width, 0, 0))
     here = np.arange(k, dtype=np.int32)
     after = np.roll(here, -1)
@@ -76,7 +77,7 @@ def start_ring(program: Program, chart: PlaneChart, arena: Arena) -> Block:
     mesh.label[: 3 * k] = -1 - np.arange(3 * k)
     mesh.edge[: 3 * k] = 0.0
     mesh.first[:k] = cycle[0]
-    start_rows(mesh, chart, step)
+    start_rows(mesh, chart, program)
     nothing = np.empty(0, np.int32)
     seam = Seam(outside.astype(np.int32), nothing, nothing)
     return Block(arena, 2 * k, 3 * k, k, (width, 0, 0), np.empty((k, 0), np.uint64), seam, here)
@@ -131,7 +132,7 @@ def _closer(ring: Cells, g: PlaneComplex) -> PlaneComplex:
     unproven[g.ends[near]] = True
     x, error, corner_of = g.x.copy(), g.error.copy(), _places(g.cell_vertices, len(g.x))
     for v in np.flatnonzero(unproven & (error > 4 * UNIT)).tolist():
-        place, bound = ring.settlers[0].about_vertex(*_corner(ring, g, int(corner_of[v])))
+        place, bound = ring.settlers[0].near_vertex(*_corner(ring, g, int(corner_of[v])), np.inf)
         if bound < error[v]:
             x[v], error[v] = place, bound
     return replace(g, x=x, error=error)

@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
-LEAST_SECTORS, MOST_SECTORS = 32, 1024  # of the ring about an ellipse: thin, so that few cells miss the ellipse
+LEAST_SECTORS, MOST_SECTORS = 32, 256  # of the ring about an ellipse: thin, so that few cells miss the ellipse
 
 _CHUNK_BYTES = 1 << 24
 

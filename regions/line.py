@@ -17,7 +17,8 @@ from .bits import unpacked
 from .budget import Budget
 from .cuts import classified, make_cuts
 from .domain.chart import INNER_CORNER, LOWER_END, UPPER_END, LineChart
-from .plane import start_bounds
+from .fine import FineProduct
+from .plane import start_values
 from .pool import Buffers, Pool
 from .program import Program, Step
 from .settle import Settler
@@ -67,15 +68,12 @@ def start_stretch(program: Program, charts: list[LineChart]) -> Stretch:
     chain.t[:] = t
     chain.label[:] = np.concatenate([c.label for c in charts])
     chain.linked[:] = chain.label != UPPER_END
-    weight = np.concatenate([c.weight for c in charts])
-    chain.vertex[:, bounds.WEIGHT] = weight
+    chain.vertex[:, bounds.WEIGHT] = np.concatenate([c.weight for c in charts])
     if steps:
         x = np.concatenate([c.inputs for c in charts])
         error = np.concatenate([c.inputs_error for c in charts])
-        with np.errstate(all="ignore"):
-            np.matmul(x, steps[0].weight_t, out=chain.z)
-            chain.z[:] += steps[0].bias * weight[:, None]
-            start_bounds(chain.vertex, steps[0], x, error, np.zeros(len(x)))
+        start_values(chain, program, x, error, np.zeros(len(x)))
+        if program.fine[0] is None:
             start_grain(chain.vertex, steps[0], x, error)
     segment: Ints = np.cumsum(chain.linked) - chain.linked
     return Stretch(chain, segment, [])
@@ -132,12 +130,10 @@ class Line:
         same = np.zeros(len(crossings.plane), np.bool_)
         self.order(chain, cut, crossings, stretch, same, outcome)
         total = chains.number_groups(crossings, same, offset)
-        new = self.new_chain(number, total)
-        if following is not None:
-            n_neurons = len(cut.start) - 1
-            h = array("h", (n, n_neurons + 1))
-            mixed, on = np.arange(n_neurons, dtype=np.uint64), np.empty(0, np.int64)
-            rows.activate(chain, cut, n, step.activation.lipschitz, following.norms, mixed, on, h)
+        fine = self.program.fine[number + 1]
+        new = self.new_chain(number, total, 0 if fine is not None else len(cut.bias))
+        if following is not None and fine is None:
+            h = self.activated(chain, cut, step, following.norms)
             new.z_next[offset] = np.matmul(h, following.matrix, out=array("values", (n, len(cut.bias))))
         largest = int(np.diff(offset, append=total).max(initial=1))
         root = np.empty(total, np.int64)
@@ -155,18 +151,46 @@ class Line:
             root,
             pattern,
         )
-        if following is not None:
+        if fine is not None:
+            new = self.multiply(fine, chain, new, cut, number, crossings, offset)
+        elif following is not None:
             line.find_grain(new)
             rows.advance(new.vertex, total, step.is_relu, step.activation.lipschitz, following.norms)
         patterns = [p[root] for p in stretch.patterns] + [pattern]
         return Stretch(new._replace(z=new.z_next, z_next=np.empty((total, 0))), stretch.segment[root], patterns)
 
-    def new_chain(self, number: int, n: int) -> chains.Chain:
+    def activated(self, chain: chains.Chain, cut: Cut, step: Step, norms: Floats) -> Floats:
+        """Activations at all vertices, and what the bias is multiplied by."""
+        n, n_neurons = len(chain.t), len(cut.start) - 1
+        h = self.buffers.array("h", (n, n_neurons + 1))
+        mixed, on = np.arange(n_neurons, dtype=np.uint64), np.empty(0, np.int64)
+        rows.activate(chain, cut, n, step.activation.lipschitz, norms, mixed, on, h)
+        return h
+
+    def multiply(
+        self, fine: FineProduct, chain: chains.Chain, new: chains.Chain, cut: Cut, number: int,
+        crossings: chains.Crossings, offset: Ints,
+    ) -> chains.Chain:  # fmt: skip
+        """The next step's rows at all vertices of a refined chain."""
+        array, step, total, words = self.buffers.array, self.program.steps[number], len(new.t), chain.positive.shape[1]
+        here = new._replace(
+            z=array("here", (total, chain.z.shape[1])),
+            positive=array("positive_here", (total, words), np.uint64),
+            negative=array("negative_here", (total, words), np.uint64),
+        )
+        line.place_rows(chain, here, cut, crossings, offset)
+        h = self.activated(here, cut, step, fine.norms)
+        z_next = array("z" + str(number % 2), (total, len(cut.bias)))
+        fine(h, np.arange(h.shape[1]), z_next)
+        rows.advance(new.vertex, total, step.is_relu, step.activation.lipschitz, fine.norms)
+        return new._replace(z_next=z_next)
+
+    def new_chain(self, number: int, n: int, width: int) -> chains.Chain:
         """Room for n vertices and their rows of the step after this one; the old chain's memory is left alone."""
         side = str(number % 2)
         vertex = self.buffers.array("vertex" + side, (n, bounds.VERTEX_COLUMNS))
         vertex[:] = 0.0
-        z_next = self.buffers.array("z" + side, (n, len(self.cuts[number].bias)))
+        z_next = self.buffers.array("z" + side, (n, width))
         return empty_chain(n, 0)._replace(vertex=vertex, z_next=z_next)
 
     def classify(self, chain: chains.Chain, cut: Cut, stretch: Stretch, step: Step, outcome: Refined) -> None:

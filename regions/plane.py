@@ -7,17 +7,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_regions.kernels import bounds, layer, plane, rows
+from linear_regions.kernels import blocks, bounds, layer, plane, rows
 from linear_regions.kernels import mesh as meshes
+from linear_regions.kernels.mesh import Signed
 from linear_regions.kernels.solid import Solid
 
+from .bits import unpacked
 from .blocks import ARENAS, STEP_BYTES, Arena, Block, Divider, Refined, Seam, joined, part_ranges, refined
 from .budget import Workers
 from .cuts import by_vertex, classified, enter_answers, make_scratch, narrowed, product_columns
 from .domain.chart import PlaneChart, SolidChart, SpaceChart
 from .engine import Engine, Tally
+from .fine import FineProduct
 from .geometry import PlaneComplex
-from .program import Program, Step, frobenius
+from .program import Program, frobenius
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -83,21 +86,24 @@ class Plane(Engine[Block, Arena, Seam, Refined]):
         return Block(block.arena, v, e, c, block.widths, block.pattern[mesh.root[order]], block.seam, order, cut)
 
     def open(self, block: Block, number: int, tally: Tally[Refined]) -> None:
-        """Begin a step: signs at the vertices that are there, what they cut, and the next step's rows there."""
+        """Begin a step: signs at the vertices that are there, what they cut, and the next step's rows there.
+
+        Not the rows where the step ends with a fine product.
+        """
         step, cut, arena, n = self.program.steps[number], self.cuts[number], block.arena, block.n_vertices
-        width = block.widths[0]
-        widths = width, len(cut.bias), self.program.word_count(number)
+        width, late = block.widths[0], self.fine[number + 1] is not None
+        widths = width, 0 if late else len(cut.bias), self.program.word_count(number)
         mesh = arena.mesh(widths, block.used, ("z_next", "positive", "negative", "crossing", "pattern"))
         above, below = self.classify(mesh, number, block, tally)
         mixed, on = product_columns(step, above, below)
         h = arena.rows("h", len(mixed) + len(on) + 1)[: n if widths[1] else 0]
-        block.cut, columns = narrowed(cut, width, above, below)
+        block.cut, columns = (cut, np.empty(0, np.int64)) if late else narrowed(cut, width, above, below)
         narrow = arena.rows("z", len(columns) or width, n)
         layer.open_layer(
             mesh, cut, block.n_cells, n, step.activation.lipschitz, self.norms[number],
             mixed.view(np.uint64), on, h, columns, narrow,
         )  # fmt: skip
-        if len(h):
+        if widths[1]:
             matrix = self.program.steps[number + 1].matrix
             np.matmul(h, matrix[np.concatenate([mixed, on, [width]])], out=mesh.z_next[:n])
         block.widths = narrow.shape[1], *widths[1:]
@@ -112,13 +118,29 @@ class Plane(Engine[Block, Arena, Seam, Refined]):
     def close(self, mesh: meshes.Mesh, cut: meshes.Cut, number: int, block: Block, used: tuple[int, int, int]) -> Block:
         """Finish a step: cells in their order, error bounds of the next step's rows."""
         arena, step, c = block.arena, self.program.steps[number], used[2]
+        norms, fine = self.norms[number], self.fine[number + 1]
+        if fine is not None:
+            norms, mesh = fine.norms, self.multiply(fine, cut, number, block.widths, arena, used)
         pattern = np.empty((c, block.pattern.shape[1] + mesh.pattern.shape[1]), np.uint64)
-        layer.close_layer(
-            mesh, cut, used, step.activation.lipschitz, self.norms[number], block.pattern, arena.first_new, pattern
-        )
+        layer.close_layer(mesh, cut, used, step.activation.lipschitz, norms, block.pattern, arena.first_new, pattern)
         arena.swap()
         widths = mesh.z_next.shape[1], 0, 0
         return Block(arena, *used, widths, pattern, block.seam, np.arange(c, dtype=np.int32))
+
+    def multiply(
+        self, fine: FineProduct, cut: meshes.Cut, number: int, widths: tuple[int, int, int], arena: Arena,
+        used: tuple[int, int, int],
+    ) -> meshes.Mesh:  # fmt: skip
+        """The next step's rows at all vertices."""
+        step, n, m = self.program.steps[number], used[0], len(cut.neuron)
+        mesh = arena.mesh((widths[0], len(cut.bias), widths[2]), used, ("z_next",))
+        signs = np.empty((2, widths[2]), np.uint64)
+        blocks.common_signs(mesh, np.arange(n, dtype=np.int32), *signs)
+        mixed, on = product_columns(step, unpacked(signs[0], m), unpacked(signs[1], m))
+        h = arena.rows("h", len(mixed) + len(on) + 1)[:n]
+        rows.activate(mesh, cut, n, step.activation.lipschitz, fine.norms, mixed.view(np.uint64), on, h)
+        fine(h, np.concatenate([mixed, on, [widths[0]]]), mesh.z_next[:n])
+        return mesh
 
     def classify(self, mesh: meshes.Mesh, number: int, block: Block, tally: Tally[Refined]) -> tuple[Flags, Flags]:
         """Prove the signs of all rows, from their values or else exactly.
@@ -205,13 +227,13 @@ def start_block(program: Program, chart: PlaneChart, arena: Arena) -> Block:
     mesh.label[:n] = -1 - e
     mesh.edge[:n] = 0.0
     mesh.first[0] = 0
-    start_rows(mesh, chart, steps[0] if steps else None)
+    start_rows(mesh, chart, program)
     nothing = np.empty(0, np.int32)
     seam = Seam(2 * e + 1, nothing, nothing)
     return Block(arena, n, n, 1, (width, 0, 0), np.empty((1, 0), np.uint64), seam, np.zeros(1, np.int32))
 
 
-def start_rows(mesh: meshes.Mesh | Solid, chart: PlaneChart | SolidChart | SpaceChart, step: Step | None) -> None:
+def start_rows(mesh: meshes.Mesh | Solid, chart: PlaneChart | SolidChart | SpaceChart, program: Program) -> None:
     """The corners of a domain as the first vertices: coordinates, the first step's rows, and their error bounds."""
     n = len(chart.points)
     mesh.x[:n] = chart.points
@@ -219,22 +241,32 @@ def start_rows(mesh: meshes.Mesh | Solid, chart: PlaneChart | SolidChart | Space
     vertex[:] = 0.0
     vertex[:, bounds.DX] = chart.error
     vertex[:, bounds.WEIGHT] = 1.0
-    if step is not None:
-        with np.errstate(all="ignore"):
-            np.matmul(chart.inputs, step.weight_t, out=mesh.z[:n])
-            mesh.z[:n] += step.bias
-            start_bounds(vertex, step, chart.inputs, chart.inputs_error, chart.stretch * chart.error)
+    if program.steps:
+        start_values(mesh, program, chart.inputs, chart.inputs_error, chart.stretch * chart.error)
 
 
-def start_bounds(vertex: Floats, step: Step, inputs: Floats, evaluation: Floats, displacement: Floats) -> None:
-    """Error bounds of the first rows, for inputs with the given evaluation errors and displacements."""
-    norms = step.norms
-    size = np.sqrt(np.sum(inputs * inputs, axis=1)) * bounds.SLACK + 2.0**-500  # squares may vanish
-    total, each = frobenius(step.weight_t) * size + norms[bounds.BN], norms[bounds.RW] * size + np.abs(step.bias).max()
-    vertex[:, bounds.ETA2] = (norms[bounds.GAMMA] * total + norms[bounds.SW] * evaluation) * bounds.SLACK + bounds.TINY
-    vertex[:, bounds.ETAI] = (norms[bounds.GAMMA] * each + norms[bounds.RW] * evaluation) * bounds.SLACK + bounds.TINY
-    vertex[:, bounds.S2] = norms[bounds.SW] * displacement
-    vertex[:, bounds.SI] = norms[bounds.RW] * displacement
-    vertex[:, bounds.ERR] = (vertex[:, bounds.ETAI] + vertex[:, bounds.SI]) * bounds.SLACK
-    vertex[:, bounds.ZN] = norms[bounds.SW] * size + norms[bounds.BN]
-    vertex[:, bounds.GRAIN] = np.nan
+def start_values(mesh: Signed, program: Program, inputs: Floats, evaluation: Floats, displacement: Floats) -> None:
+    """The first step's rows and their error bounds, for inputs with the given evaluation errors and displacements."""
+    step, fine, n = program.steps[0], program.fine[0], len(inputs)
+    z, vertex = mesh.z[:n], mesh.vertex[:n]
+    weight = vertex[:, bounds.WEIGHT]
+    with np.errstate(all="ignore"):
+        size = np.sqrt(np.sum(inputs * inputs, axis=1)) * bounds.SLACK + 2.0**-500  # squares may vanish
+        if fine is None:
+            norms = step.norms
+            np.matmul(inputs, step.weight_t, out=z)
+            z += step.bias * weight[:, None]
+            total = frobenius(step.weight_t) * size + norms[bounds.BN]
+            each = norms[bounds.RW] * size + np.abs(step.bias).max()
+        else:
+            norms = fine.norms
+            fine(np.column_stack([inputs, weight]), np.arange(len(step.matrix)), z)
+            total, each = (norms[name] * (size + 1.0) for name in (bounds.RBF, bounds.RB))
+        gamma, spectral, row = norms[bounds.GAMMA], norms[bounds.SW], norms[bounds.RW]
+        vertex[:, bounds.ETA2] = (gamma * total + spectral * evaluation) * bounds.SLACK + bounds.TINY
+        vertex[:, bounds.ETAI] = (gamma * each + row * evaluation) * bounds.SLACK + bounds.TINY
+        vertex[:, bounds.S2] = spectral * displacement
+        vertex[:, bounds.SI] = row * displacement
+        vertex[:, bounds.ERR] = (vertex[:, bounds.ETAI] + vertex[:, bounds.SI]) * bounds.SLACK
+        vertex[:, bounds.ZN] = spectral * size + norms[bounds.BN]
+        vertex[:, bounds.GRAIN] = np.nan

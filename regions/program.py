@@ -15,15 +15,18 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.kernels import bounds
 from linear_regions.kernels.grain import row_grains
 
 from .bits import word_count
+from .fine import FineProduct
 from .network import Activation, Affine, Network, Unit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_SQUARINGS = 3
+_SQUARINGS = 5
+_OPEN_SHARE = 2.0**-24
 _LARGEST_SHIFT = 400
 
 
@@ -41,18 +44,21 @@ def _scale(matrix: Floats) -> int:
 
 
 def _symmetric_norm(matrix: Floats, squarings: int) -> float:
-    """Bound the spectral norm of a symmetric matrix: |M|_2^2 <= |fl(M M)|_2 + gamma_n |M|_F^2, in the end Frobenius."""
-    size = frobenius(matrix)
+    """Bound the spectral norm of a symmetric matrix: |M|_2^2 <= |fl(M M)|_2 + gamma_n |M|_F^2, in the end Frobenius.
+
+    The matrix is of a scale where squares neither vanish nor overflow.
+    """
+    size = float(np.sqrt(np.vdot(matrix, matrix)) * (1 + 1e-9))
     if squarings == 0 or size == 0.0 or not np.isfinite(size):
         return size
-    scaled = matrix * 2.0 ** -np.ceil(np.log2(size))
+    shift = 2.0 ** np.ceil(np.log2(size))
+    scaled = matrix / shift
     error = 2 * (len(matrix) + 2) * 2.0**-53
-    root = float(np.sqrt(_symmetric_norm(scaled @ scaled, squarings - 1) + error))
-    return float(root * 2.0 ** np.ceil(np.log2(size)) * (1 + 1e-9))
+    return float(np.sqrt(_symmetric_norm(scaled @ scaled, squarings - 1) + error) * shift * (1 + 1e-9))
 
 
 def spectral_bound(matrix: Floats) -> float:
-    """A proven bound of the spectral norm, too large by m^(1/32) at most, m the smaller side; O(m^2 max(m, n))."""
+    """A proven bound of the spectral norm, too large by m^(1/128) at most, m the smaller side; O(m^2 max(m, n))."""
     shift = _scale(matrix)
     scaled = np.ldexp(matrix, -shift)
     size = frobenius(scaled)
@@ -132,6 +138,23 @@ class Program:
 
     steps: tuple[Step, ...]
     n_hyperplanes: int
+
+    @cached_property
+    def fine(self) -> list[FineProduct | None]:
+        """(steps + 1,) how each step's rows are multiplied out if not in floats; None for the last.
+
+        The bounds of what a product rounds grow by the norms of the steps to come, relative to values that go on as
+        those of random directions do. A product is fine where this is expected to exceed the share of signs that may
+        stay open.
+        """
+        result: list[FineProduct | None] = [None]
+        growth = 1.0
+        for step in reversed(self.steps):
+            norms, n = step.norms, len(step.matrix)
+            rounding = norms[bounds.GAMMA] * np.sqrt(n) * growth
+            result.append(FineProduct(step.matrix, norms) if rounding > _OPEN_SHARE else None)
+            growth *= max(1.0, norms[bounds.SW] * np.sqrt(2 * n) / norms[bounds.RBF])
+        return result[::-1]
 
     @cached_property
     def word_offsets(self) -> list[int]:

@@ -228,23 +228,18 @@ class Settler:
                 return row
         return tuple(-v for v in row)
 
-    def near_vertex(self, at: Sequence[int], words: list[Words]) -> tuple[list[float], float]:
+    def near_vertex(self, at: Sequence[int], words: list[Words], enough: float) -> tuple[list[float], float]:
         """The vertex where the rows `at` vanish, infinite beyond the range of floats, and a bound of the error.
 
-        To about a hundred bits before rounding; exact before rounding where those do not tell.
+        To about a hundred bits before rounding; exact before rounding where the bound would exceed `enough`.
         """
-        near, error = self.about_vertex(at, words)
-        if error <= 2.0**-50 * sum(map(abs, near)):
-            return near, error
-        with self._lock:
-            *values, weight = self.exact.vertex(tuple(at), words)
-        return _quotients(Fuzzy((*values, weight), 0))
-
-    def about_vertex(self, at: Sequence[int], words: list[Words]) -> tuple[list[float], float]:
-        """As `near_vertex`, but never exact: the bound of the error may be large, or infinite."""
         with self._lock:
             point = self._point(at, _Cell(self, words))
-        return ([0.0] * self.exact.d, np.inf) if point is None else _quotients(point)
+            near, error = ([0.0] * self.exact.d, np.inf) if point is None else _quotients(point)
+            if error <= enough:
+                return near, error
+            *values, weight = self.exact.vertex(tuple(at), words)
+        return _quotients(Fuzzy((*values, weight), 0))
 
     def _point(self, at: Sequence[int], own: _Cell) -> Fuzzy | None:
         rows = [self._row(label, own) for label in at]
@@ -347,15 +342,7 @@ class Settler:
 
     def _start(self) -> _Columns:
         if self._chart_columns is None:
-            chart = self.exact.chart
-            rows = [[*b, o] for b, o in zip(chart.basis, chart.origin, strict=True)]
-            high = np.array([[float(f) for f in row] for row in rows])
-            low = np.array(
-                [
-                    [float(f - Fraction(h)) for f, h in zip(r, hs, strict=True)]
-                    for r, hs in zip(rows, high.tolist(), strict=True)
-                ]
-            )
+            high, low = self.exact.chart.columns
             size = float(np.sqrt(np.sum(high**2, axis=0).max()))
             self._chart_columns = _Columns(high, low, size * double.UNIT, 0.0)
         return self._chart_columns

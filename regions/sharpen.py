@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import UNIT, Geometry, LineComplex, PlaneComplex
-from .measures.exactly import exact_breakpoint
+from .geometry import Geometry, LineComplex, PlaneComplex
 from .settle import Settler
 from .solid_complex import SolidComplex
 from .space_complex import SpaceComplex
@@ -28,6 +26,7 @@ Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
 LIMIT = 2.0**-20  # of the size of the domain
+SMALL = 2.0**-40
 MOST = 4096  # at up to a few milliseconds each
 BLOCK_LIMIT = 2.0**-12  # where cells are only summed up, which a few with large bounds would spoil
 
@@ -41,8 +40,8 @@ def sharpened(regions: Cells, g: Geometry) -> Geometry:
         return _chain(regions, g)
     if isinstance(g, SpaceComplex):
         worst = _worst(g.parts.x, np.where(g.at_infinity, 0.0, g.parts.error))
-        return replace(g, parts=_placed(g.parts, worst, regions.settlers[0], lambda c: regions.words(int(g.whole[c]))))
-    return _placed(g, _worst(g.x, g.error), regions.settlers[0], regions.words)
+        return replace(g, parts=_placed(g.parts, *worst, regions.settlers[0], lambda c: regions.words(int(g.whole[c]))))
+    return _placed(g, *_worst(g.x, g.error), regions.settlers[0], regions.words)
 
 
 def sharpened_block(cells: _Complex, settler: Settler, words: Callable[[int], list[Words]]) -> _Complex:
@@ -50,11 +49,11 @@ def sharpened_block(cells: _Complex, settler: Settler, words: Callable[[int], li
 
     Those whose error bound exceeds 2^-12 of the block's extent, at most 4096 of them, the worst first.
     """
-    return _placed(cells, _worst(cells.x, cells.error, BLOCK_LIMIT), settler, words)
+    return _placed(cells, *_worst(cells.x, cells.error, BLOCK_LIMIT), settler, words)
 
 
 def _placed(
-    cells: _Complex, worst: NDArray[np.int64], settler: Settler, words: Callable[[int], list[Words]]
+    cells: _Complex, worst: NDArray[np.int64], enough: float, settler: Settler, words: Callable[[int], list[Words]]
 ) -> _Complex:
     """Cells with some vertices placed again."""
     if not len(worst):
@@ -65,37 +64,26 @@ def _placed(
     for v in worst.tolist():
         own = int(np.searchsorted(cells.cell_offsets, places[v], side="right")) - 1
         labels = cells.corner_labels(own)[places[v] - int(cells.cell_offsets[own])]
-        x[v], error[v] = settler.near_vertex(labels, words(own))
+        x[v], error[v] = settler.near_vertex(labels, words(own), enough)
     return replace(cells, x=x, error=error)
 
 
 def _chain(regions: Cells, g: LineComplex) -> LineComplex:
-    worst = _worst(g.vertex_coordinates, g.error)
+    worst, enough = _worst(g.vertex_coordinates, g.error)
     t, error = g.t.copy(), g.error.copy()
     for v in worst.tolist():
-        place = exact_breakpoint(regions, v, g)
-        if isinstance(place, Fraction):
-            near, error[v] = _rounded([place])
+        if np.isfinite(t[v]) and error[v]:
+            words = regions.words(min(v, len(regions) - 1))
+            near, error[v] = regions.settlers[int(g.piece[v])].near_vertex((int(g.label[v]),), words, enough)
             t[v] = near[0]
     return replace(g, t=t, error=error) if len(worst) else g
 
 
-def _worst(x: Floats, error: Floats, limit: float = LIMIT) -> NDArray[np.int64]:
-    """Vertices with large errors."""
+def _worst(x: Floats, error: Floats, limit: float = LIMIT) -> tuple[NDArray[np.int64], float]:
+    """Vertices with large errors, and what is a small one."""
     finite = np.isfinite(x).all(axis=1)
     with np.errstate(over="ignore"):
         extent = float(np.ptp(x[finite], axis=0).max()) if finite.any() else 0.0
     doubt = np.where(np.isnan(error), np.inf, error)
     worst = np.argsort(-doubt, kind="stable")[:MOST]
-    return np.sort(worst[doubt[worst] > limit * extent])
-
-
-def _rounded(point: list[Fraction]) -> tuple[NDArray[np.float64], float]:
-    """The nearest floats and a bound of their distance."""
-    try:
-        near = np.array([float(v) for v in point])
-    except OverflowError:  # a vertex beyond float64
-        return np.array([np.inf if v > 0 else -np.inf for v in point]), np.inf
-    if all(Fraction(v) == p for v, p in zip(near.tolist(), point)):
-        return near, 0.0
-    return near, float(np.abs(near).sum()) * UNIT * 1.001 + 2.0**-1000
+    return np.sort(worst[doubt[worst] > limit * extent]), SMALL * extent

@@ -314,7 +314,7 @@ def start_block(program: Program, chart: SolidChart | SpaceChart, arena: SolidAr
     mesh.mask[: used.corner] = np.concatenate(masks)
     mesh.facet[: used.slot] = -1 - np.concatenate(facets)
     mesh.ends[:n] = -1
-    start_rows(mesh, chart, steps[0] if steps else None)
+    start_rows(mesh, chart, program)
     mesh.off[:n, :, off.OFF2] = mesh.vertex[:n, None, bounds.S2]
     mesh.off[:n, :, off.OFFI] = mesh.vertex[:n, None, bounds.SI]
     mesh.off[:n, :, off.OFFX] = mesh.vertex[:n, None, bounds.DX]

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 import linear_regions as lr
+import linear_regions.program as programs
 from convert import to_network
 from families import random_case
 from known_nets import Case, arrangement, cube, he_net
@@ -408,12 +409,21 @@ def bounded_cases() -> list[Case]:
     ]
 
 
+@pytest.fixture(params=[False, True], ids=["floats", "fine"])
+def fine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether all products are fine ones."""
+    if request.param:
+        monkeypatch.setattr(programs, "_OPEN_SHARE", 0.0)
+    return bool(request.param)
+
+
 @pytest.mark.parametrize("case", bounded_cases(), ids=lambda case: case.description)
-def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Case) -> None:
+def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Case, fine: bool) -> None:
     """|row - exact row| <= ETAI + SI per entry, ETA2 + S2 in norm, |x - exact x| <= DX, in every layer."""
     if case.domain.dimension != 2 or case.domain.origin is not None:
         pytest.skip("for boxes in the plane")
     program = compile_network(to_network(case.layers))
+    assert all((product is not None) == fine for product in program.fine[:-1])
     domain = lr.Box(case.domain.lower, case.domain.upper)
     solver, settler = engine(program, domain)
     tally: Tally[Any] = Tally(np.zeros(len(program.steps), np.int64))
@@ -439,9 +449,10 @@ def test_kernel_rows_and_vertices_of_the_plane_lie_within_their_bounds(case: Cas
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_kernel_rows_and_breakpoints_of_the_line_lie_within_their_bounds(seed: int) -> None:
+def test_kernel_rows_and_breakpoints_of_the_line_lie_within_their_bounds(seed: int, fine: bool) -> None:
     layers = he_net(3, 9, 7, 6, seed=seed)
     program = compile_network(to_network(layers))
+    assert all((product is not None) == fine for product in program.fine[:-1])
     domain: Any = (
         lr.Segment([0.0, 1.0, -1.0], [1.0, 0.25, 0.5]) if seed % 2 else lr.Line([0.0, 1.0, 0.5], [1.0, 0.5, -1.0])
     )

@@ -391,7 +391,7 @@ def test_vertices_that_are_placed_again_lie_within_their_bounds(d: int) -> None:
         words, settler = r.words(cell), r.settlers[0]
         for labels in r.geometry.corner_labels(cell):
             *exact, weight = settler.exact.vertex(labels, words)
-            near, error = settler.near_vertex(labels, words)
+            near, error = settler.near_vertex(labels, words, 0.0)
             gaps = [Fraction(int(v), int(weight)) - Fraction(n) for v, n in zip(exact, near, strict=True)]
             assert sum(gap**2 for gap in gaps) <= Fraction(error) ** 2
             assert error <= 2.0**-50 * d

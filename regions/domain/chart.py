@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Rational = list[Fraction]
 
 _UNIT = 2.0**-53
+_LONG_UNIT = float(np.finfo(np.longdouble).eps) / 2  # that of floats where these are the longest numbers
 
 # Labels of the vertices of a chain that no neuron made; facet i of the domain has label -1 - i.
 LOWER_END = -1
@@ -41,15 +42,22 @@ class AffineChart:
         """Whether it is x = t."""
         return not self.floats[0].any() and np.array_equal(self.floats[1], np.eye(len(self.floats[0])))
 
+    @property
+    def columns(self) -> tuple[Floats, Floats]:
+        """(n_0, d + 1) basis and origin side by side, as sums of two floats that err by 2^-105 of their size."""
+        columns = np.column_stack(self.floats[::-1])
+        return columns, np.zeros_like(columns)
+
     def image(self, t: Floats) -> tuple[Floats, Floats]:
         """Inputs at float coordinates t (k, d), and bounds of their rounding."""
         if self.is_identity:
             return t.copy(), np.zeros(len(t))
         origin, basis = self.floats
         size = np.abs(origin) + np.abs(t) @ np.abs(basis).T
+        x = (origin.astype(np.longdouble) + t.astype(np.longdouble) @ basis.T).astype(np.float64)
         with np.errstate(over="ignore"):
-            error: Floats = (self.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
-        return origin + t @ basis.T, error
+            error: Floats = (self.dim + 2) * _LONG_UNIT * _norms(size) + _UNIT * _norms(x)
+        return x, error * 1.001
 
     def homogeneous_image(self, points: Floats) -> tuple[Floats, Floats]:
         """Inputs (x, w, w) of a homogeneous network at (u, w), (k, d + 1), and bounds of their rounding."""
@@ -81,6 +89,14 @@ class PieceChart(AffineChart):
     def dim(self) -> int:
         """One."""
         return 1
+
+    @property
+    def columns(self) -> tuple[Floats, Floats]:
+        """See `AffineChart`."""
+        rows = [[*b, o] for b, o in zip(self.basis, self.origin, strict=True)]
+        high = np.array([[float(v) for v in row] for row in rows])
+        low = [[float(v - Fraction(h)) for v, h in zip(*pair, strict=True)] for pair in zip(rows, high.tolist())]
+        return high, np.array(low)
 
     @cached_property
     def origin(self) -> Rational:
@@ -174,6 +190,10 @@ class LineChart:
     label: NDArray[np.int32]  # (k,)
     charts: list[AffineChart]  # of the k - 1 intervals; equal neighbours are one object
     facets: list[Plane]  # by label; (0, 1) and (0, -1): the ends of a line
+
+
+def _norms(x: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.sum(x * x, axis=1)))
 
 
 def exact(values: Floats) -> Rational:
