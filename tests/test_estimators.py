@@ -88,6 +88,27 @@ def test_distances_are_those_with_a_proof(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
+def test_distances_by_candidates_are_seldom_too_large(seed: int) -> None:
+    unit = UNITS[seed % 4]
+    layers = random_net(seed, 20, 30, 25, 20, 3, unit=unit).layers
+    parts = [op for layer in layers for op in (layer.affine, layer.activation) if op is not None]
+    network = lr.Network.chain([lr.network.Affine.from_arrays(2 * np.eye(20), np.ones(20)), *parts])
+    points = np.random.default_rng(seed).normal(size=(400, 20))
+    exact, some, every = (lr.distance_to_boundary(network, points, n_candidates=n).numpy() for n in (None, 4, 10**6))
+    assert (some >= exact * (1 - 1e-9)).all()
+    assert np.mean(some > exact * (1 + 1e-9)) <= 0.02
+    np.testing.assert_allclose(every, exact, rtol=1e-9)
+
+
+def test_where_nothing_switches_distances_are_infinite() -> None:
+    affine = lr.Network.from_arrays([[[1, 2], [3, 4]]], [[0, 0]])
+    dead = lr.Network.from_arrays([[[0, 0], [0, 0]], [[1, 1]]], [[1, -1], [0]])
+    for network in (affine, dead):
+        for n in (None, 2):
+            assert lr.distance_to_boundary(network, [[0.5, 0.5]], n_candidates=n).tolist() == [math.inf]
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_transitions_and_lengths_never_exceed_the_exact_ones(seed: int) -> None:
     rng = np.random.default_rng(seed)
     network = random_net(seed, 6, 20, 15, 3, unit=UNITS[seed % 4])
@@ -277,6 +298,7 @@ NET = random_net(8, 2, 4, 1)
         (lambda: es.expected_boundary_volume([2], cube(2), bias_std=1.0), "widths must have two entries or more"),
         (lambda: es.expected_boundary_volume([2, 3], cube(3), bias_std=1.0), "be a domain in 2 dimensions"),
         (lambda: es.expected_boundary_volume([2, 3], cube(2), bias_std=0.0), "bias_std must be a positive number"),
+        (lambda: lr.distance_to_boundary(NET, [[0.0, 0.0]], n_candidates=0), "n_candidates must be a whole number"),
         (lambda: lr.distance_to_boundary(NET, [0.0, 0.0]), r"points must have shape \(M, 2\)"),
     ],
 )

@@ -15,8 +15,9 @@ if find_spec("torch") is None:
     raise MissingExtra("linear_regions.estimators needs PyTorch: pip install 'linear-regions[torch]'")
 
 from .along import trajectory_length, transitions
-from .boundary import boundary_volume, distance_to_boundary
+from .boundary import boundary_volume
 from .cells import cell_volume, region_count
+from .distance import distance_to_boundary
 from .estimate import Estimate
 from .jacobian import jacobian_norm
 from .local import local_complexity

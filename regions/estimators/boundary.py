@@ -1,4 +1,4 @@
-"""Distances to the boundary between cells, and its volume."""
+"""The volume of the boundary between cells."""
 
 from __future__ import annotations
 
@@ -14,75 +14,12 @@ from linear_regions.domain import Box, Domain, Segment
 from linear_regions.enumerate import enumerate_regions
 from linear_regions.errors import invalid
 
+from .distance import least_distances
 from .estimate import Estimate, mean_estimate
 from .forward import TorchNetwork, prepared, sampling
-from .jacobian import data_of
 from .points import base_of, chosen_generator, count_of, embedded, fitting, sampled, uniform, volume_of
 
 BANDWIDTH = 0.03  # of the kernel, in standard deviations of a neuron's pre-activation
-
-
-def distance_to_boundary(
-    model: object, points: object, *, device: object = None, dtype: torch.dtype | None = None
-) -> Tensor:
-    """The distance from each point to the nearest place where a neuron switches (Hanin & Rolnick 2019, section 3.3).
-
-    The least |z - t| / |grad z| over all neurons and their breakpoints t: in exact arithmetic the distance to the
-    boundary of the cell, as the cell is convex. `nearest_boundary` has it with a proof, and also that to where the map
-    changes.
-
-    Parameters
-    ----------
-    model : Network or torch.nn.Module
-    points : array_like, (M, n_inputs)
-    device, dtype
-        By default those of a module, or the CPU and float64.
-
-    Returns
-    -------
-    (M,) torch.Tensor
-        On the device; infinite where nothing switches.
-
-    Raises
-    ------
-    InvalidInput
-        If an argument does not fit.
-
-    Notes
-    -----
-    Costs a forward pass with as many columns as the first layer has neurons, or as there are inputs if these are fewer.
-
-    Examples
-    --------
-    >>> import linear_regions as lr
-    >>> network = lr.Network.from_arrays([[[3, 4]], [[1]]], [[-5], [0]])
-    >>> lr.distance_to_boundary(network, [[0.0, 0.0], [3.0, 4.0]]).tolist()
-    [1.0, 4.0]
-    """
-    network = prepared(model, device, dtype)
-    data, basis = data_of(network, points), _row_space(network)
-    with sampling():
-        return torch.cat([_distances(network, x, basis) for x in torch.split(data, network.rows_of_gradients(basis))])
-
-
-def _row_space(network: TorchNetwork) -> Tensor:
-    """(n_inputs, m) an orthonormal basis of what holds all gradients: the first layer's rows, if they are fewer."""
-    weight = network.network.layers[0].affine.weight
-    if weight.shape[0] >= weight.shape[1]:
-        return network.tensor(np.eye(weight.shape[1]))
-    return network.tensor(np.linalg.qr(weight.T)[0])
-
-
-def _distances(network: TorchNetwork, x: Tensor, basis: Tensor) -> Tensor:
-    """(B,) least distances along the directions of an orthonormal basis."""
-    least = torch.full((len(x),), math.inf, dtype=x.dtype, device=x.device)
-    for z, gradient, units in network.gradients(x, basis):
-        if units is not None:
-            size = torch.linalg.vector_norm(gradient, dim=2)
-            for threshold in units.thresholds:
-                apart = torch.where(size > 0, (z - threshold).abs() / size, math.inf)
-                least = torch.minimum(least, apart.amin(dim=1))
-    return least
 
 
 def boundary_volume(
@@ -231,5 +168,5 @@ def _in_tube(
     reach = 1e-3 * float(np.linalg.norm(high - low)) if width is None else float(width)
     with sampling():
         points = sampled(network, domain, n, network.rows_of_gradients(basis), generator)
-        near = torch.cat([_distances(network, x, basis) < reach for x in points])
+        near = torch.cat([least_distances(network, x, basis) < reach for x in points])
     return near.to(torch.float64), volume_of(domain) / (2 * reach)

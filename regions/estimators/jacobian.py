@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from linear_regions.domain import Domain
 from linear_regions.errors import invalid
-from linear_regions.network.cast import exact_array
 
 from .estimate import Estimate, mean_estimate
 from .forward import TorchNetwork, prepared, sampling
-from .points import chosen_generator, count_of, fitting, sampled
+from .points import chosen_generator, count_of, data_of, fitting, sampled
 
 
 def jacobian_norm(
@@ -75,16 +73,6 @@ def jacobian_norm(
     with sampling():
         norms = torch.cat([_norms(network, x, output) for x in inputs])
     return mean_estimate(norms, 1.0, f"Jacobian of {output}", seed, network.device, network.dtype)
-
-
-def data_of(network: TorchNetwork, points: object) -> Tensor:
-    """Given inputs (M, n_inputs), on the network's device and in its dtype."""
-    if isinstance(points, Tensor):
-        points = points.detach().cpu().numpy()
-    x = exact_array(points, "points")
-    if x.ndim != 2 or not len(x) or x.shape[1] != network.network.n_inputs:
-        raise invalid("points", f"have shape (M, {network.network.n_inputs})", x.shape)
-    return torch.as_tensor(np.array(x)).to(network.device, network.dtype)
 
 
 def _norms(network: TorchNetwork, x: Tensor, output: str) -> Tensor:

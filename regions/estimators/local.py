@@ -11,8 +11,7 @@ from linear_regions.errors import invalid
 
 from .estimate import Estimate, mean_estimate
 from .forward import prepared, sampling
-from .jacobian import data_of
-from .points import chosen_generator, count_of
+from .points import chosen_generator, count_of, data_of
 
 
 def local_complexity(

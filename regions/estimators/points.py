@@ -13,6 +13,7 @@ from linear_regions.domain import Box, Domain, Ellipse, Line, Polyline, Polytope
 from linear_regions.domain.curves import Curve
 from linear_regions.errors import invalid
 from linear_regions.network import Network
+from linear_regions.network.cast import exact_array
 
 from .forward import TorchNetwork
 
@@ -41,6 +42,16 @@ def fitting(network: Network, domain: Domain, name: str = "domain") -> None:
         raise invalid(name, "be a domain", type(domain).__name__)
     if domain.n_inputs != network.n_inputs:
         raise invalid(name, f"lie in {network.n_inputs} dimensions, as the inputs do", domain.n_inputs)
+
+
+def data_of(network: TorchNetwork, points: object) -> Tensor:
+    """Given inputs (M, n_inputs), on the network's device and in its dtype."""
+    if isinstance(points, Tensor):
+        points = points.detach().cpu().numpy()
+    x = exact_array(points, "points")
+    if x.ndim != 2 or not len(x) or x.shape[1] != network.network.n_inputs:
+        raise invalid("points", f"have shape (M, {network.network.n_inputs})", x.shape)
+    return torch.as_tensor(np.array(x)).to(network.device, network.dtype)
 
 
 def base_of(domain: Domain) -> Box | Polytope:
