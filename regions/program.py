@@ -149,11 +149,12 @@ class Program:
         """
         result: list[FineProduct | None] = [None]
         growth = 1.0
-        for step in reversed(self.steps):
-            norms, n = step.norms, len(step.matrix)
-            rounding = norms[bounds.GAMMA] * np.sqrt(n) * growth
-            result.append(FineProduct(step.matrix, norms) if rounding > _OPEN_SHARE else None)
-            growth *= max(1.0, norms[bounds.SW] * np.sqrt(2 * n) / norms[bounds.RBF])
+        with np.errstate(all="ignore"):  # norms may be zero or infinite
+            for step in reversed(self.steps):
+                norms, n = step.norms, len(step.matrix)
+                rounding = norms[bounds.GAMMA] * np.sqrt(n) * growth
+                result.append(FineProduct(step.matrix, norms) if rounding > _OPEN_SHARE else None)
+                growth *= max(1.0, float(norms[bounds.SW] * np.sqrt(2 * n) / norms[bounds.RBF]))
         return result[::-1]
 
     @cached_property
