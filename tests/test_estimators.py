@@ -167,22 +167,47 @@ def test_unique_patterns() -> None:
     assert es.unique_patterns(affine, cube(2), n=10).value == 1
 
 
+def open_at_vertices(regions: lr.Regions) -> tuple[np.ndarray, np.ndarray]:
+    """Which neurons are on, and which switch, at each vertex inside the domain."""
+    cells = np.repeat(np.arange(len(regions)), np.diff(regions.cell_vertex_offsets))
+    inner = np.flatnonzero((np.abs(regions.geometry.x) < 1).all(axis=1))
+    around = [regions.patterns[cells[regions.cell_vertices == v]] for v in inner]
+    lit = np.array([p.min(axis=0) for p in around]).reshape(-1, regions.patterns.shape[1])
+    return lit, np.array([p.max(axis=0) for p in around]).reshape(lit.shape) - lit
+
+
+def reached(lit: np.ndarray, switch: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:
+    """Whether some neuron is on in all layers after the first in which one switches."""
+    layers = np.split(np.arange(sum(widths)), np.cumsum(widths)[:-1])
+    first = np.stack([switch[:, own].any(axis=1) for own in layers]).argmax(axis=0)
+    some = np.stack([lit[:, own].any(axis=1) for own in layers])
+    return np.array([some[f + 1 :, i].all() for i, f in enumerate(first)], bool)
+
+
 @pytest.mark.parametrize("widths", [(2, 3, 2, 2), (2, 6), (3, 4, 3)])
 def test_expected_boundary_volumes(widths: tuple[int, ...]) -> None:
     """Theorem 3 against the exact boundaries of many networks; behind a dead layer nothing reaches the output."""
-    rng, sigma, exact, seen = np.random.default_rng(0), 0.4, [], []
-    for _ in range(200):
+    rng, sigma, d = np.random.default_rng(0), 0.4, widths[0]
+    exact: dict[tuple[int, str], list[float]] = {(k, s): [] for k in range(1, d + 1) for s in ("all", "good")}
+    for _ in range(250):
         weights = [rng.normal(size=(m, n)) * np.sqrt(2 / n) for n, m in pairwise(widths)]
         biases = [sigma * rng.normal(size=m) for m in widths[1:]]
         network = lr.Network.from_arrays([*weights, rng.normal(size=(1, widths[-1]))], [*biases, [0.0]])
-        regions = lr.enumerate_regions(network, cube(widths[0]))
-        exact.append(regions.boundary_volume())
+        regions = lr.enumerate_regions(network, cube(d))
+        for k in range(1, d + 1):
+            exact[k, "all"].append(regions.boundary_volume(k))
         cells, maps = regions.facets.cells, regions.affine_maps.A[:, 0]
-        seen.append(regions.facets.measure[(maps[cells[:, 0]] != maps[cells[:, 1]]).any(axis=1)].sum())
-    for neurons, truth in (("all", exact), ("good", seen)):
-        found = es.expected_boundary_volume(widths, cube(widths[0]), bias_std=sigma, neurons=neurons, n=20_000)
-        error = math.hypot(found.standard_error, np.std(truth) / math.sqrt(len(truth)))
-        assert abs(found.value - np.mean(truth)) < 4 * error
+        reaches = (maps[cells[:, 0]] != maps[cells[:, 1]]).any(axis=1)
+        exact[1, "good"].append(float(regions.facets.measure[reaches].sum()))
+        exact[d, "good"].append(float(reached(*open_at_vertices(regions), widths[1:]).sum()))
+    for (k, neurons), truth in exact.items():
+        if truth:
+            found = es.expected_boundary_volume(
+                widths, cube(d), bias_std=sigma, codim=k, neurons=neurons, n=40_000, generator=generator(k)
+            )
+            error = math.hypot(found.standard_error, np.std(truth) / math.sqrt(len(truth)))
+            assert abs(found.value - np.mean(truth)) < 4 * error, (k, neurons)
+            assert found.standard_error < 0.1 * found.value
 
 
 @pytest.mark.parametrize("d", [2, 3])
@@ -298,6 +323,7 @@ NET = random_net(8, 2, 4, 1)
         (lambda: es.expected_boundary_volume([2], cube(2), bias_std=1.0), "widths must have two entries or more"),
         (lambda: es.expected_boundary_volume([2, 3], cube(3), bias_std=1.0), "be a domain in 2 dimensions"),
         (lambda: es.expected_boundary_volume([2, 3], cube(2), bias_std=0.0), "bias_std must be a positive number"),
+        (lambda: es.expected_boundary_volume([2, 3], cube(2), bias_std=1.0, codim=3), "codim must be at most the dim"),
         (lambda: lr.distance_to_boundary(NET, [[0.0, 0.0]], n_candidates=0), "n_candidates must be a whole number"),
         (lambda: lr.distance_to_boundary(NET, [0.0, 0.0]), r"points must have shape \(M, 2\)"),
     ],

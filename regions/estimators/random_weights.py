@@ -24,18 +24,19 @@ def expected_boundary_volume(
     domain: Domain,
     *,
     bias_std: float,
+    codim: int = 1,
     n: int = 10_000,
     neurons: Literal["all", "good"] = "all",
     generator: torch.Generator | None = None,
     device: object = "cpu",
     dtype: torch.dtype = torch.float64,
 ) -> Estimate:
-    """The expected (d - 1)-volume of the boundary of ReLU networks with random weights.
+    """The expected (d - k)-volume of where k neurons of a ReLU network with random weights switch at once.
 
-    By Theorem 3 of Hanin & Rolnick 2019, for k = 1.
-    Weights are normal with variance 2 / fan-in (He's initialisation), biases normal. A network and a uniform point are
-    drawn together; each contributes sum |grad z| p(z), with p the density of a neuron's own bias at its pre-activation
-    without bias. Unbiased.
+    By Theorem 3 of Hanin & Rolnick 2019, over sets of k neurons. Weights are normal with variance 2 / fan-in (He's
+    initialisation), biases normal. A network, a uniform point and neurons S are drawn together; the pre-activations of
+    S are put to zero. Each contributes sqrt(det J J^T) p(z), with J the gradients of S and p the density of their own
+    biases at their pre-activations without bias. Unbiased.
 
     Parameters
     ----------
@@ -44,11 +45,12 @@ def expected_boundary_volume(
     domain : Box, Polytope, or Slice with one
     bias_std : float
         Standard deviation of the biases; not zero, as the density would be none.
+    codim : int
+        k, from 1 for the boundary between cells to d for the number of vertices.
     n : int
         Number of networks.
     neurons : {"all", "good"}
-        The boundary where any neuron switches, or where this reaches the output: where in each later layer some neuron
-        is on.
+        Where any neurons switch, or where this reaches the output: where in each later layer some neuron is on.
     generator : torch.Generator, optional
         By default one with seed 0.
     device, dtype
@@ -62,6 +64,11 @@ def expected_boundary_volume(
     ------
     InvalidInput
         If an argument does not fit.
+
+    Notes
+    -----
+    The exact counterpart for one network is `Regions.boundary_volume(codim)`. For "all", k - 1 neurons are drawn and
+    all choices of one more in the same or a later layer are summed up; for "good" k are drawn.
 
     Examples
     --------
@@ -81,44 +88,99 @@ def expected_boundary_volume(
         raise invalid("neurons", 'be "all" or "good"', repr(neurons))
     if not isinstance(domain, Domain) or domain.n_inputs != sizes[0]:
         raise invalid("domain", f"be a domain in {sizes[0]} dimensions, as the inputs are", repr(domain))
+    if not count_of(codim, "codim") <= min(domain.dim, sum(sizes[1:])):
+        raise invalid("codim", "be at most the dimension of the domain and the number of neurons", codim)
     count_of(n, "n", 2)
     place = torch.device(str(device))
-    entries = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False)) + 4 * max(sizes) * domain.dim
-    rows, values = max(1, _CHUNK_BYTES // (8 * entries)), []
+    rows, values = max(1, _CHUNK_BYTES // (64 * max(sizes) * (domain.dim + 1))), []
     with torch.inference_mode():
         for first in range(0, n, rows):
             t = uniform(domain, min(rows, n - first), own)
             x, basis = embedded_at(domain, t, place, dtype)
-            values.append(_densities(sizes, x, basis, float(bias_std), neurons == "good", own))
+            values.append(_densities(sizes, x, basis, float(bias_std), int(codim), neurons == "good", own))
     return mean_estimate(
         torch.cat(values), volume_of(domain), f"Theorem 3, {neurons} neurons", own.initial_seed(), place, dtype
     )
 
 
 def _densities(
-    sizes: list[int], x: Tensor, basis: Tensor, bias_std: float, good: bool, generator: torch.Generator
+    sizes: list[int], x: Tensor, basis: Tensor, bias_std: float, codim: int, good: bool, generator: torch.Generator
 ) -> Tensor:
-    """(B,) sums over the neurons of networks, one for each point."""
+    """(B,) what each of B networks contributes, one for each point."""
 
     def normal(*shape: int) -> Tensor:
         drawn = torch.randn(shape, generator=generator, dtype=torch.float64, device=generator.device)
         return drawn.to(x.device, x.dtype)
 
-    b = len(x)
-    h, gradient = x[:, :, None], basis.expand(b, -1, -1)
-    sums, lit = [], []
+    b, total = len(x), torch.zeros(len(x), dtype=x.dtype, device=x.device)
+    clamped = _Clamped(b, sum(sizes[1:]), codim - (not good), basis, generator)
+    columns, first = torch.cat([x[:, :, None], basis.expand(b, -1, -1)], dim=2), 0  # values and gradients
     for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-        weight = normal(b, n_out, n_in) * math.sqrt(2 / n_in)
-        z, gradient = weight @ h, weight @ gradient
+        # of the weights only their products with these columns matter, which are normal as if in a basis of their span
+        triangle = torch.linalg.qr(columns, mode="r").R * math.sqrt(2 / n_in)
+        z, gradient = (normal(b, n_out, triangle.shape[1]) @ triangle).split([1, basis.shape[1]], dim=2)
         density = torch.exp(-((z[:, :, 0] / bias_std) ** 2) / 2) / (bias_std * math.sqrt(2 * math.pi))
-        sums.append((torch.linalg.vector_norm(gradient, dim=2) * density).sum(dim=1))
+        chosen = clamped.meet(first, gradient, density)
+        if not good:
+            total += clamped.with_one_more(first, chosen, gradient, density)
         z = z + bias_std * normal(b, n_out, 1)
-        on = z > 0
-        lit.append(on.any(dim=1)[:, 0])
-        h, gradient = z.clamp(min=0), gradient * on
-    total = torch.zeros_like(sums[0])
-    reaches = torch.ones_like(lit[0])
-    for own, some in zip(reversed(sums), reversed(lit), strict=True):
-        total += own * reaches if good else own
-        reaches = reaches & some
-    return total
+        on = (z > 0) & ~chosen[:, :, None]
+        clamped.reach &= on.any(dim=1)[:, 0] | (clamped.neurons >= first).all(dim=1)
+        columns, first = torch.cat([z, gradient], dim=2) * on, first + n_out
+    return clamped.volume() * clamped.density * clamped.reach * clamped.choices if good else total
+
+
+class _Clamped:
+    """Different neurons that are drawn for each of B networks, and put on their breakpoints.
+
+    Attributes
+    ----------
+    neurons : (B, s) Tensor
+        Their numbers through all layers.
+    gradients : (B, s, d) Tensor
+        Zero before their layer is met.
+    density : (B,) Tensor
+        Of the biases that put those on their breakpoints that were met.
+    reach : (B,) Tensor
+        Whether some neuron is on in each layer after the first that one of them is in.
+    choices : int
+        How many sets of s neurons there are.
+    """
+
+    def __init__(self, b: int, n_neurons: int, size: int, basis: Tensor, generator: torch.Generator) -> None:
+        keys = torch.rand((b, n_neurons), generator=generator, device=generator.device)
+        self.neurons = keys.topk(size, dim=1).indices.to(basis.device)
+        self.gradients = basis.new_zeros((b, size, basis.shape[1]))
+        self.density = basis.new_ones(b)
+        self.reach = torch.ones(b, dtype=torch.bool, device=basis.device)
+        self.choices = math.comb(n_neurons, size)
+
+    def meet(self, first: int, gradient: Tensor, density: Tensor) -> Tensor:
+        """Take the gradients (B, n, d) and densities of those in a layer; returns which of its neurons these are."""
+        n = density.shape[1]
+        here = (self.neurons >= first) & (self.neurons < first + n)
+        index = (self.neurons - first).clamp(0, n - 1)
+        own = gradient.gather(1, index[:, :, None].expand(-1, -1, gradient.shape[2]))
+        self.gradients = torch.where(here[:, :, None], own, self.gradients)
+        self.density = self.density * torch.where(here, density.gather(1, index), 1.0).prod(dim=1)
+        chosen: Tensor = torch.zeros_like(density).scatter_add_(1, index, here.to(density.dtype)) > 0
+        return chosen
+
+    def volume(self) -> Tensor:
+        """(B,) of the parallelepipeds that their gradients span."""
+        volume: Tensor = torch.linalg.det(self.gradients @ self.gradients.mT).clamp(min=0).sqrt()
+        return volume
+
+    def with_one_more(self, first: int, chosen: Tensor, gradient: Tensor, density: Tensor) -> Tensor:
+        """(B,) sums over the other neurons of a layer, each together with these if none of them is in a later layer.
+
+        A set with c neurons in its last layer comes up for c choices of its last neuron.
+        """
+        last = 1 + (self.neurons >= first).sum(dim=1)
+        if self.neurons.shape[1]:
+            span = torch.linalg.qr(self.gradients.mT).Q
+            gradient = gradient - gradient @ span @ span.mT
+        sums = (torch.linalg.vector_norm(gradient, dim=2) * density * ~chosen).sum(dim=1)
+        met = (self.neurons < first + density.shape[1]).all(dim=1)
+        total: Tensor = self.choices * self.volume() * self.density * met * sums / last
+        return total
