@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .cells import MOST_DIMENSIONS, Cells, Floats, Ints
 from .errors import MissingExtra, invalid
 from .halfspace_complex import HalfspaceComplex
-from .measures import boundary, checks, counts, distance, estimates, location, maps
+from .measures import boundary, checks, counts, distance, estimates, jacobian, location, maps
 from .measures.patterns import PatternTable, piece_table
 from .network.cast import read_only
 
@@ -126,6 +126,33 @@ class Regions(Cells):
     def boundary_volume_error(self, codim: int = 1) -> float:
         """A proven bound of the error of `boundary_volume`, and of the sum of errors of its parts; 0 for counts."""
         return boundary.boundary_volume_error(self, codim)
+
+    def mean_jacobian_norm(self, output: Literal["logits", "softmax"] = "logits") -> float:
+        """The mean, over the domain, of the Frobenius norm of the Jacobian by the inputs (Novak et al. 2018).
+
+        Parameters
+        ----------
+        output : {"logits", "softmax"}
+            Of what the network gives, which is constant on each cell; or of class probabilities, which are smooth on
+            each cell and are integrated there, to about seven digits.
+
+        Raises
+        ------
+        InvalidInput
+            If the domain is unbounded, the output is unknown, or a softmax has less than two classes.
+
+        Notes
+        -----
+        What `estimators.jacobian_norm` estimates. In float64, without bounds of the error.
+
+        Examples
+        --------
+        >>> import linear_regions as lr
+        >>> network = lr.Network.from_arrays([[[3, 0], [0, 4]]], [[0, 0]])
+        >>> lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1])).mean_jacobian_norm()
+        5.0
+        """
+        return jacobian.mean_jacobian_norm(self, output)
 
     # Patterns and maps
 

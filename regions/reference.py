@@ -19,7 +19,6 @@ from .curves import curve_regions
 from .domain import Domain, Ellipse, Polyline, Segment, Slice, domain_from_dict
 from .enumerate import enumerate_regions
 from .errors import invalid
-from .measures.maps import mean_gradient_norm
 from .network import Network
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def answers_of(network: Network, domain: Domain) -> dict[str, Any]:
         "volume": float(regions.volumes.sum()),
         "boundary_volume": float(regions.boundary_volume()),
         "boundary_by_layer": regions.boundary_volume(by="layer").tolist(),
-        "jacobian_norm": mean_gradient_norm(regions),
+        "jacobian_norm": regions.mean_jacobian_norm("logits"),
     }
 
 

@@ -18,7 +18,6 @@ from .domain import Domain
 from .domain.curves import Curve
 from .enumerate import count_regions, enumerate_regions
 from .errors import MissingExtra, invalid
-from .measures.maps import mean_gradient_norm
 from .network import Network
 from .network.cast import as_list
 
@@ -143,7 +142,7 @@ def validate(
         Or a curve.
     truth : float or callable, optional
         The exact answer, or what gives it of the network and the domain. Known for `transitions`, `trajectory_length`,
-        `boundary_volume`, `unique_patterns`, and `jacobian_norm` of logits.
+        `boundary_volume`, `unique_patterns`, `region_count` and `jacobian_norm`.
     sizes : sequence of int
     seeds : int
         The generators' seeds are 0, 1, ...
@@ -233,10 +232,10 @@ def _exact_answer(name: str, network: Network, domain: Domain, truth: object, op
         return float(curve.transitions if name == "transitions" else curve.image_lengths[-1])
     if name == "boundary_volume":
         return enumerate_regions(network, domain).boundary_volume()
-    if name == "unique_patterns":
+    if name in ("unique_patterns", "region_count"):
         return float(count_regions(network, domain))
-    if name == "jacobian_norm" and options.get("output") == "logits":
-        return mean_gradient_norm(enumerate_regions(network, domain))
+    if name == "jacobian_norm":
+        return enumerate_regions(network, domain).mean_jacobian_norm(options.get("output", "softmax"))
     raise invalid("truth", f"be given for {name} with these options", "None")
 
 

@@ -67,7 +67,7 @@ def distance_to_boundary(
     [1.0, 4.0]
     """
     network, own = prepared(model, device, dtype), chosen_generator(generator)
-    data, basis = data_of(network, points), _row_space(network)
+    data, basis = data_of(network, points), network.row_space()
     with sampling():
         if n_candidates is None:
             rows = network.rows_of_gradients(basis)
@@ -77,14 +77,6 @@ def distance_to_boundary(
         search = _Search(network, basis, drawn.to(network.device, network.dtype))
         rows = network.rows(4 * sum(network.network.widths))
         return torch.cat([search.distances(x, most) for x in torch.split(data, rows)])
-
-
-def _row_space(network: TorchNetwork) -> Tensor:
-    """(n_inputs, m) an orthonormal basis of what holds all gradients: the first layer's rows, if they are fewer."""
-    weight = network.network.layers[0].affine.weight
-    if weight.shape[0] >= weight.shape[1]:
-        return network.tensor(np.eye(weight.shape[1]))
-    return network.tensor(np.linalg.qr(weight.T)[0])
 
 
 def least_distances(network: TorchNetwork, x: Tensor, basis: Tensor) -> Tensor:

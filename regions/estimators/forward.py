@@ -112,15 +112,23 @@ class TorchNetwork:
                 z = layer.units.apply_(z.clone())
             h = z
 
-    def jacobians(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs (B, n_out) and their Jacobians by the inputs (B, n_out, n_inputs), by a backward pass."""
+    def row_space(self) -> Tensor:
+        """(n_inputs, m) an orthonormal basis of what holds all gradients: the first layer's rows, if they are fewer."""
+        weight = self.network.layers[0].affine.weight
+        if weight.shape[0] >= weight.shape[1]:
+            return self.tensor(np.eye(weight.shape[1]))
+        return self.tensor(np.linalg.qr(weight.T)[0])
+
+    def jacobians(self, x: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs (B, n_out) and their Jacobians along a basis (n_inputs, m), (B, n_out, m), by a backward pass."""
         slopes = []
         for z, units in self.stages(x):
             slopes.append(None if units is None else units.slope(z))
             out = z if units is None else units.apply_(z.clone())
         matrix = torch.eye(out.shape[1], dtype=self.dtype, device=self.device)[None]
-        for layer, slope in zip(reversed(self.layers), reversed(slopes), strict=True):
-            matrix = (matrix if slope is None else matrix * slope[:, None, :]) @ layer.weight
+        weights = [self.layers[0].weight @ basis, *(layer.weight for layer in self.layers[1:])]
+        for weight, slope in zip(reversed(weights), reversed(slopes), strict=True):
+            matrix = (matrix if slope is None else matrix * slope[:, None, :]) @ weight
         return out, matrix.expand(len(x), -1, -1)
 
     def rows(self, entries: int = 0) -> int:

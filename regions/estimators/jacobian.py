@@ -63,7 +63,8 @@ def jacobian_norm(
     network, own = prepared(model, device, dtype), chosen_generator(generator)
     if output == "softmax" and network.network.n_outputs < 2:
         raise invalid("model", "have two outputs or more for a softmax", network.network.n_outputs)
-    rows = network.rows(network.network.n_outputs * network.network.n_inputs)
+    basis = network.row_space()
+    rows = network.rows(2 * network.network.n_outputs * max(network.network.widths, default=basis.shape[1]))
     inputs: Iterable[Tensor]
     if isinstance(points, Domain):
         fitting(network.network, points)
@@ -71,12 +72,12 @@ def jacobian_norm(
     else:
         inputs, seed = torch.split(data_of(network, points), rows), None
     with sampling():
-        norms = torch.cat([_norms(network, x, output) for x in inputs])
+        norms = torch.cat([_norms(network, x, basis, output) for x in inputs])
     return mean_estimate(norms, 1.0, f"Jacobian of {output}", seed, network.device, network.dtype)
 
 
-def _norms(network: TorchNetwork, x: Tensor, output: str) -> Tensor:
-    out, matrix = network.jacobians(x)
+def _norms(network: TorchNetwork, x: Tensor, basis: Tensor, output: str) -> Tensor:
+    out, matrix = network.jacobians(x, basis)
     if output == "softmax":
         p = torch.softmax(out, dim=1)
         matrix = p[:, :, None] * (matrix - (p[:, None, :] @ matrix))

@@ -168,13 +168,6 @@ def gradients(
         yield matrix
 
 
-def mean_gradient_norm(regions: Cells) -> float:
-    """The mean, over the domain, of the Frobenius norm of the network's Jacobian by the inputs."""
-    runs = gradients(regions.network, regions.program, regions.packed_patterns, np.arange(len(regions)))
-    norms = np.concatenate([np.sqrt(np.sum(matrices * matrices, axis=(1, 2))) for matrices in runs])
-    return float(norms @ regions.volumes / regions.volumes.sum())
-
-
 def affine_maps(regions: Regions) -> AffineMaps:
     """All maps; see `Regions.affine_maps`."""
     one_chart(regions)
