@@ -21,8 +21,9 @@ from .points import chosen_generator, count_of, fitting, uniform, volume_of
 
 Floats = NDArray[np.float64]
 
-_BURN_IN = 64  # steps of a walk before it is listened to, per dimension
+_BURN_IN = 16  # steps in each ball before the walkers are listened to, per dimension
 _THIN = 2  # steps between points that are counted, per dimension
+_WALKERS = 100
 
 
 def region_count(
@@ -103,15 +104,14 @@ def cell_volume(
     domain : Box, Polytope or Slice, optional
         By default all of the input space; the cell has to be bounded.
     n : int
-        Points of each walk.
+        Points in each ball, of all walkers together.
     generator : torch.Generator, optional
         By default one with seed 0.
 
     Returns
     -------
     Estimate
-        In units of the domain's coordinates. The standard error takes a walk's points in batches, to allow for their
-        dependence. `per_item` has the factors.
+        In units of the domain's coordinates. The standard error is by independent walkers. `per_item` has the factors.
 
     Raises
     ------
@@ -139,35 +139,20 @@ def cell_volume(
     if not len(rows):
         raise invalid("point", "lie in a bounded cell", "one without facets")
     radius = float((rows[:, :-1] @ cell.point + rows[:, -1]).min())
-    draw = _Draw(own, len(cell.point))
     farthest = _reach(rows, cell.point)
     if not math.isfinite(farthest):
         raise invalid("point", "lie in a bounded cell", "one that is not bounded")
     d = len(cell.point)
     steps = max(0, math.ceil(d * math.log2(farthest / radius)))
     radii = radius * 2.0 ** (np.arange(steps + 1) / d)
-    pairs = zip(radii[:-1], radii[1:], strict=True)
-    shares = [_walk(rows, cell.point, small, large, n, draw) for small, large in pairs]
+    walkers = _Walkers(rows, cell.point, own)
+    shares = [walkers.share(small, large, n) for small, large in zip(radii[:-1], radii[1:], strict=True)]
     factors = np.array([1 / share for share, _ in shares])
     ball = math.pi ** (d / 2) / math.gamma(d / 2 + 1) * radius**d
     value = float(ball * factors.prod())
     error = value * math.sqrt(sum((e / s) ** 2 for s, e in shares))
     per_item = torch.as_tensor(factors)
     return Estimate(value, error, n * steps, "hit-and-run", own.initial_seed(), "cpu", "float64", per_item)
-
-
-class _Draw:
-    """Random directions and numbers, drawn many at a time."""
-
-    def __init__(self, generator: torch.Generator, d: int) -> None:
-        self.generator, self.d = generator, d
-
-    def steps(self, count: int) -> tuple[Floats, Floats]:
-        """(count, d) unit vectors, and (count,) numbers in [0, 1)."""
-        place = self.generator.device
-        ways = torch.randn((count, self.d), generator=self.generator, dtype=torch.float64, device=place).cpu().numpy()
-        shares = torch.rand(count, generator=self.generator, dtype=torch.float64, device=place).cpu().numpy()
-        return ways / np.linalg.norm(ways, axis=1)[:, None], shares
 
 
 def _reach(rows: Floats, center: Floats) -> float:
@@ -182,27 +167,38 @@ def _reach(rows: Floats, center: Floats) -> float:
     return float(np.linalg.norm(np.maximum(high - center, center - low)))
 
 
-def _walk(rows: Floats, center: Floats, small: float, large: float, n: int, draw: _Draw) -> tuple[float, float]:
-    """The share of a polytope in a large ball that lies in a smaller one, and its standard error by batches."""
-    d, x = len(center), np.zeros(len(center))
-    burn, thin = _BURN_IN * d, _THIN * d
-    ways, shares = draw.steps(burn + thin * n)
-    normals, heights = rows[:, :-1], rows[:, :-1] @ center + rows[:, -1]
-    slack, inside = heights.copy(), np.zeros(n)
-    rates = ways @ normals.T
-    for i in range(len(ways)):
-        rate, way = rates[i], ways[i]
+class _Walkers:
+    """Independent random walks in a polytope, in balls about a point inside: from ball to ball they go on."""
+
+    def __init__(self, rows: Floats, center: Floats, generator: torch.Generator) -> None:
+        self.normals, self.heights = rows[:, :-1], rows[:, :-1] @ center + rows[:, -1]
+        self.generator, self.x = generator, np.zeros((_WALKERS, len(center)))
+
+    def share(self, small: float, large: float, n: int) -> tuple[float, float]:
+        """The share of the polytope in a large ball that lies in a smaller one, and its standard error by walkers."""
+        d = self.x.shape[1]
+        for _ in range(_BURN_IN * d):
+            self.step(large)
+        each = -(-n // _WALKERS)
+        inside = np.zeros(_WALKERS)
+        for _ in range(each):
+            for _ in range(_THIN * d):
+                self.step(large)
+            inside += np.sum(self.x * self.x, axis=1) <= small * small
+        shares = inside / each
+        return float(shares.mean()), float(shares.std(ddof=1) / math.sqrt(_WALKERS))
+
+    def step(self, radius: float) -> None:
+        """To a uniform point of the chord in a random direction."""
+        place = self.generator.device
+        drawn = torch.randn(self.x.shape, generator=self.generator, dtype=torch.float64, device=place).cpu().numpy()
+        chosen = torch.rand(len(self.x), generator=self.generator, dtype=torch.float64, device=place).cpu().numpy()
+        ways = drawn / np.linalg.norm(drawn, axis=1)[:, None]
+        slack, rate = self.heights + self.x @ self.normals.T, ways @ self.normals.T
         with np.errstate(all="ignore"):
             ends = -slack / rate
-        along = x @ way
-        root = math.sqrt(max(along * along + large * large - x @ x, 0.0))
-        high = min(root - along, np.where(rate < 0, ends, np.inf).min())
-        low = max(-root - along, np.where(rate > 0, ends, -np.inf).max())
-        step = low + shares[i] * (high - low)
-        x = x + step * way
-        slack = slack + step * rate
-        if i >= burn and (i - burn) % thin == thin - 1:
-            inside[(i - burn) // thin] = x @ x <= small * small
-            slack = heights + normals @ x  # without the rounding of many steps
-    batches = np.array([own.mean() for own in np.array_split(inside, 20)])
-    return float(inside.mean()), float(batches.std(ddof=1) / math.sqrt(len(batches)))
+        along = np.sum(self.x * ways, axis=1)
+        root = np.sqrt(np.maximum(along * along + radius * radius - np.sum(self.x * self.x, axis=1), 0.0))
+        high = np.minimum(root - along, np.where(rate < 0, ends, np.inf).min(axis=1))
+        low = np.maximum(-root - along, np.where(rate > 0, ends, -np.inf).max(axis=1))
+        self.x += (low + chosen * (high - low))[:, None] * ways
