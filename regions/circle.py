@@ -23,6 +23,7 @@ from .errors import InvariantViolated
 from .geometry import PlaneComplex
 from .plane import start_rows
 from .program import Program
+from .sharpen import BLOCK_LIMIT, MOST
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -118,23 +119,40 @@ def circle_arcs(ring: Cells) -> Arcs:
     angle, error = _angles(g, side, begin)
     touched = _touched(ring, g, side, once)
     at, to = touched[begin >> 1], touched[end >> 1]
-    order = _in_order(begin, end, int(angle.argmin()))
+    order = _in_order(begin, end)
     order = order[~((at == to) & (at >= 0))[order]]
+    order = np.roll(order, -int(np.diff(angle[order], prepend=angle[order[-1]]).argmin()))  # arcs are short
+    angle, error = _ascending(angle[order], error[order])
     signs = len(side) + int(np.count_nonzero(outside))
-    return Arcs(cell[order], angle[order], error[order], signs, n_exact + len(near))
+    return Arcs(cell[order], angle, error, signs, n_exact + len(near))
+
+
+def _ascending(angle: Floats, error: Floats) -> tuple[Floats, Floats]:
+    """Angles in [0, 2 pi) that do not fall where the exact ones do not, with bounds that allow for it."""
+    moved = np.minimum(np.maximum.accumulate(angle), np.nextafter(2 * np.pi, 0))
+    return moved, error + np.abs(moved - angle)
 
 
 def _closer(ring: Cells, g: PlaneComplex) -> PlaneComplex:
-    """The ring with vertices placed again whose errors leave open on which side of the circle they are."""
+    """The ring with vertices placed again.
+
+    Those whose errors leave open on which side of the circle they are; and the ends of edges across the circle if their
+    errors exceed 2^-12, at most 4096, the worst first.
+    """
     size = np.sum(g.x * g.x, axis=1)
     unproven = ~(np.abs(size - 1.0) > _side_error(size, g.error))
     near = _near(g, (size[g.ends] > 1).all(axis=1) & (g.facet_cells >= 0).all(axis=1))
     unproven[g.ends[near]] = True
+    across = np.unique(g.ends[np.diff(size[g.ends] > 1, axis=1)[:, 0]])
+    loose = across[~(g.error[across] <= BLOCK_LIMIT)]
+    loose = loose[np.argsort(-g.error[loose], kind="stable")[:MOST]]
     x, error, corner_of = g.x.copy(), g.error.copy(), _places(g.cell_vertices, len(g.x))
     for v in np.flatnonzero(unproven & (error > 4 * UNIT)).tolist():
         place, bound = ring.settlers[0].near_vertex(*_corner(ring, g, int(corner_of[v])), np.inf)
         if bound < error[v]:
             x[v], error[v] = place, bound
+    for v in loose.tolist():
+        x[v], error[v] = ring.settlers[0].near_vertex(*_corner(ring, g, int(corner_of[v])), BLOCK_LIMIT)
     return replace(g, x=x, error=error)
 
 
@@ -235,13 +253,13 @@ def _matched(g: PlaneComplex, side: NDArray[np.int8], once: Flags, twice: Flags)
     return cell[begins], crossing[begins], crossing[following[begins]]
 
 
-def _in_order(begin: Ints, end: Ints, first: int) -> Ints:
-    """Arcs one after the other, from one on: each begins where the one before it ends."""
+def _in_order(begin: Ints, end: Ints) -> Ints:
+    """Arcs one after the other: each begins where the one before it ends."""
     arc_at = np.full(int(begin.max()) + 1, -1)
     arc_at[begin] = np.arange(len(begin))
     following = arc_at[end].tolist()
-    order = [first]
-    while (arc := following[order[-1]]) != first and len(order) <= len(begin):
+    order = [0]
+    while (arc := following[order[-1]]) and len(order) <= len(begin):
         order.append(arc)
     if len(order) != len(begin):
         raise InvariantViolated("the arcs of a circle must follow each other")

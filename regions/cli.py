@@ -330,14 +330,17 @@ def _score_reference(options: argparse.Namespace) -> None:
     sys.path.insert(0, "")  # as for python -m
     try:
         estimator = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever a module does when it is imported
         rule = "be MODULE:FUNCTION of something that can be imported"
-        raise invalid("estimator", rule, repr(options.estimator)) from error
-    if not all("=" in option for option in options.option):
+        raise invalid("estimator", rule, f"{options.estimator!r}, {type(error).__name__}: {error}") from error
+    if not all(option.partition("=")[0].isidentifier() and "=" in option for option in options.option):
         raise invalid("--option", "be KEY=VALUE", options.option)
     given = {key: _value(text) for key, _, text in (option.partition("=") for option in options.option)}
+    if taken := sorted({"n", "seeds", "dtypes", "level", "sizes", "truth"} & set(given)):
+        raise invalid("--option", "be an option of the estimator", taken)
+    results = score(estimator, options.quantity, n=options.n, seeds=options.seeds, **given)
     print(f"{'case':<16} {'exact':>12} {'mean':>12} {'z':>7} {'spread':>10} {'stated':>10} {'cover':>6}")
-    for case, result in score(estimator, options.quantity, n=options.n, seeds=options.seeds, **given).items():
+    for case, result in results.items():
         row = result.rows[0]
         print(
             f"{case:<16} {result.truth:>12.6g} {row.mean:>12.6g} {row.z_score:>7.2f} {row.spread:>10.3g} "

@@ -26,6 +26,7 @@ from .geometry import LineComplex
 from .measures.boundary import check_by
 from .measures.maps import float_arithmetic, gradients, walk_stages
 from .measures.patterns import piece_table
+from .metric import lengths
 from .network import Network
 from .network.cast import read_only
 from .plane import Plane
@@ -153,7 +154,7 @@ class CurveRegions:
         for first in range(0, len(t) - 1, rows - 1):
             x = self.curve.embed(t[first : first + rows, None])
             stages = [*self.network.preactivations(x), self.network(x)]
-            total += [float(np.linalg.norm(np.diff(z, axis=0), axis=1).sum()) for z in stages]
+            total += [float(lengths(np.diff(z, axis=0))[0].sum()) for z in stages]
         return total
 
     def _round_lengths(self) -> Floats:
@@ -166,12 +167,13 @@ class CurveRegions:
             self._cells.program, packed, np.unique(self._cell), float_arithmetic(self._cells)
         ):
             if stage in stages:
-                s, t = columns[:, 0], columns[:, 1]
+                unit = np.frexp(np.abs(columns[:, :2]).max(initial=0.0))[1]
+                s, t = np.ldexp(columns[:, 0], -unit), np.ldexp(columns[:, 1], -unit)
                 squares = np.stack([np.sum(u * v, axis=1) for u, v in ((s, s), (s, t), (t, t))])
                 at = np.searchsorted(self._cell[order], cells)
                 number = np.searchsorted(self._cell[order], cells, side="right") - at
                 own = order[flat_ranges(at, number)]
-                total[stages.index(stage)] += self._lengths(np.repeat(squares, number, axis=1), own)
+                total[stages.index(stage)] += np.ldexp(self._lengths(np.repeat(squares, number, axis=1), own), unit)
         return total
 
     def _lengths(self, squares: Floats, pieces: Ints) -> float:
@@ -204,7 +206,7 @@ class CurveRegions:
         for matrices in gradients(self.network, self._cells.program, self._cells.packed_patterns, cells):
             joined = np.concatenate([last, matrices]) if done else matrices
             jumps = np.diff(joined, axis=0)
-            result[max(done - 1, 0) : done - 1 + len(matrices)] = np.sqrt(np.sum(jumps * jumps, axis=(1, 2)))
+            result[max(done - 1, 0) : done - 1 + len(matrices)] = lengths(jumps.reshape(len(jumps), -1))[0]
             done, last = done + len(matrices), matrices[-1:]
         return read_only(result)
 
@@ -261,11 +263,13 @@ def curve_regions(network: Network, curve: Curve) -> CurveRegions:
     assert isinstance(geometry, LineComplex)
     t, error, number = geometry.t, geometry.error, np.arange(len(regions))
     if curve.closed:
-        joins = int(all((p[0] == p[-1]).all() for p in regions.packed_patterns))  # the last piece leads on to the first
+        # the last piece may lead on to the first
+        joins = int(len(regions) > 1 and all((p[0] == p[-1]).all() for p in regions.packed_patterns))
         return _closed(regions, number[joins:], t[joins:-1], error[joins:-1], float(t[-1]), regions.certificate)
     return CurveRegions(curve, t[1:-1], error[1:-1], t[:-1], t[1:], regions.certificate, regions, number)
 
 
+@np.errstate(all="ignore")  # what is not finite proves nothing
 def _on_ellipse(network: Network, ellipse: Ellipse) -> CurveRegions:
     with one_blas_thread(), ARENAS.lent() as arena:
         program = compile_network(network)

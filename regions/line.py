@@ -271,6 +271,7 @@ class Line:
             same[first:last] = ties
 
 
+@np.errstate(all="ignore")  # what is not finite has no grain
 def start_grain(vertex: Floats, step: Step, x: Floats, error: Floats) -> None:
     """Find the first rows that float64 holds without rounding."""
     norms = step.norms

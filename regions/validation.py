@@ -6,9 +6,10 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from numbers import Integral
+from dataclasses import asdict, dataclass, replace
+from numbers import Integral, Real
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from .curves import curve_regions
 from .domain import Domain
 from .domain.curves import Curve
 from .enumerate import count_regions, enumerate_regions
-from .errors import MissingExtra, invalid
+from .errors import InvalidInput, MissingExtra, invalid
 from .network import Network
 from .network.cast import as_list
 
@@ -97,8 +98,8 @@ class Validation:
     def save(self, path: str | PathLike[str]) -> None:
         """Write all of it to a JSON file; what is not a number is null."""
         content = asdict(self) | {"rows": [row._asdict() for row in self.rows]}
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(_plain(content), file, indent=1, allow_nan=False)
+        text = json.dumps(_plain(content), indent=1, allow_nan=False)
+        Path(path).write_text(text, encoding="utf-8")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The estimates over the size of the sample, one colour a dtype, and the exact answer."""
@@ -112,7 +113,9 @@ class Validation:
             ax.plot(n, np.concatenate([v for _, v in own]), ".", color=f"C{number}", alpha=0.4, label=dtype)
             ax.plot([row.n for row, _ in own], [row.mean for row, _ in own], color=f"C{number}")
         ax.axhline(self.truth, color="black", linewidth=1, label="exact")
-        ax.set(xscale="log", xlabel="size of the sample", ylabel=self.estimator)
+        ax.set(xlabel="size of the sample", ylabel=self.estimator)
+        if np.isfinite([v for own in self.values for v in own]).any():
+            ax.set_xscale("log")
         ax.legend()
         return ax
 
@@ -177,31 +180,63 @@ def validate(
         raise invalid("estimator", "be callable", type(estimator).__name__)
     if not (isinstance(seeds, Integral) and int(seeds) >= 1):
         raise invalid("seeds", "be a positive whole number", seeds)
-    if not 0 < level < 1:
+    if not (isinstance(level, Real) and 0 < level < 1):
         raise invalid("level", "lie between 0 and 1", level)
     kinds = [getattr(torch, str(name), None) for name in as_list(dtypes, "dtypes", "names of dtypes")]
-    if not all(isinstance(kind, torch.dtype) for kind in kinds):
+    if not kinds or not all(isinstance(kind, torch.dtype) for kind in kinds):
         raise invalid("dtypes", 'hold names of dtypes, as "float32"', list(dtypes))
+    numbers = [_size(n) for n in as_list(sizes, "sizes", "numbers of samples")]
+    if not numbers:
+        raise invalid("sizes", "hold a number of samples or more", numbers)
     name = getattr(estimator, "__name__", type(estimator).__name__)
     exact = _exact_answer(name, network, domain, truth, options)
-    size, draws = _call(estimator)
+    size, draws = _call(estimator, network, domain, options)
     rows, values = [], []
     for kind in kinds:
-        for n in as_list(sizes, "sizes", "numbers of samples"):
+        for n in numbers:
             found = []
             for seed in range(seeds if draws else 1):
                 given = {"generator": torch.Generator().manual_seed(seed)} if draws else {}
-                found.append(estimator(network, domain, **{size: n}, dtype=kind, **given, **options))
-            rows.append(_row(found, exact, n, level))
+                found.append(_estimate(estimator(network, domain, **{size: n}, dtype=kind, **given, **options)))
+            rows.append(_row(found, exact, n, float(level)))
             values.append(tuple(e.value for e in found))
-    return Validation(name, exact, level, tuple(rows), tuple(values))
+    return Validation(name, exact, float(level), tuple(rows), tuple(values))
 
 
-def _call(estimator: Callable[..., Estimate]) -> tuple[str, bool]:
+def _size(n: object) -> int:
+    if isinstance(n, bool) or not (isinstance(n, Integral) and int(n) >= 1):
+        raise invalid("sizes", "hold positive whole numbers", n)
+    return int(n)
+
+
+def _call(
+    estimator: Callable[..., Estimate], network: Network, domain: Domain, options: dict[str, Any]
+) -> tuple[str, bool]:
     """What an estimator calls its size, and whether it takes a generator."""
-    names = inspect.signature(estimator).parameters
-    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in names.values())
-    return "k" if "k" in names and "n" not in names else "n", takes_all or "generator" in names
+    try:
+        signature = inspect.signature(estimator)
+        names = signature.parameters
+        takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in names.values())
+        size, draws = "k" if "k" in names and "n" not in names else "n", takes_all or "generator" in names
+        given = {size: 1, "dtype": None} | ({"generator": None} if draws else {})
+        if taken := sorted(set(given) & set(options)):
+            raise invalid("options", "leave to validate what it sets itself", taken)
+        signature.bind(network, domain, **given, **options)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        rule = f"be callable with network, domain, n, generator, dtype and the options {sorted(options)}"
+        raise invalid("estimator", rule, str(error)) from error
+    return size, draws
+
+
+def _estimate(found: object) -> Estimate:
+    """What an estimator returns, with plain numbers."""
+    from .estimators import Estimate
+
+    if not isinstance(found, Estimate):
+        raise invalid("estimator", "return an Estimate (see linear_regions.estimators)", type(found).__name__)
+    return replace(found, value=float(found.value), standard_error=float(found.standard_error))
 
 
 def _row(found: list[Estimate], exact: float, n: int, level: float) -> Row:
@@ -209,6 +244,7 @@ def _row(found: list[Estimate], exact: float, n: int, level: float) -> Row:
     spread = float(values.std(ddof=1)) if len(found) > 1 else math.nan
     bias = float(values.mean()) - exact
     covered = [low <= exact <= high for low, high in (e.interval(level) for e in found)]
+    known = np.isfinite(values).all() and np.isfinite(errors).all()
     return Row(
         n=int(n),
         dtype=found[0].dtype,
@@ -218,15 +254,16 @@ def _row(found: list[Estimate], exact: float, n: int, level: float) -> Row:
         z_score=bias / (spread / math.sqrt(len(found))) if spread > 0 else math.nan,
         spread=spread,
         standard_error=float(errors.mean()),
-        coverage=math.nan if np.isnan(errors).any() else float(np.mean(covered)),
+        coverage=float(np.mean(covered)) if known else math.nan,
     )
 
 
 def _exact_answer(name: str, network: Network, domain: Domain, truth: object, options: dict[str, Any]) -> float:
-    if callable(truth):
-        return float(truth(network, domain))
     if truth is not None:
-        return float(truth)  # type: ignore[arg-type]
+        given = truth(network, domain) if callable(truth) else truth
+        if not (isinstance(given, Real) and math.isfinite(given)):
+            raise invalid("truth", "be a finite number, or give one of the network and the domain", repr(given))
+        return float(given)
     if isinstance(domain, Curve) and name in ("transitions", "trajectory_length"):
         curve = curve_regions(network, domain)
         return float(curve.transitions if name == "transitions" else curve.image_lengths[-1])

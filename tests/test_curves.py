@@ -322,3 +322,54 @@ def test_networks_without_units() -> None:
 def test_bad_input(make: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_breakpoints_that_floats_do_not_part_keep_their_order(k: int) -> None:
+    """Copies of a neuron, biases a hair apart: pieces are in order, and lengths those of both halves."""
+    weight = np.array([0.25, -2.25])
+    network = lr.Network.from_arrays([[weight] * k, [[1.0] * k]], [2.0**-60 * np.arange(1, k + 1), [0.0]])
+    found = lr.curve_regions(network, lr.Ellipse([0, 0], [1, 0], [0, 1]))
+    assert found.transitions == 2 * k
+    assert (np.diff(found.starts) >= 0).all()
+    assert (found.ends >= found.starts).all()
+    assert (0 <= found.breakpoints).all()
+    assert (found.breakpoints < 2 * np.pi).all()
+    length = np.linalg.norm(weight)
+    np.testing.assert_allclose(found.image_lengths, [4 * length * np.sqrt(k), 2 * k * length], rtol=1e-12)
+
+
+def test_a_closed_polyline_of_one_piece_has_a_pattern() -> None:
+    network = lr.Network.from_arrays([[[1.0, 0.0]], [[1.0]]], [[-10.0], [0.0]])
+    found = lr.curve_regions(network, lr.Polyline([[0, 0], [1, 0], [1, 1]], closed=True))
+    assert (len(found), found.patterns.tolist(), found.transitions) == (1, [[0]], 0)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-50, 1e200])
+def test_lengths_and_jumps_at_any_scale(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(5, 3)), rng.normal(size=(2, 5))]
+    network = lr.Network.from_arrays(weights, [np.zeros(5), np.zeros(2)])
+    large = lr.Network.from_arrays([scale * weights[0], weights[1]], [np.zeros(5), np.zeros(2)])
+    a, b = rng.normal(size=(2, 3))
+    for one, other in (
+        (lr.Ellipse(0 * a, a, b), lr.Ellipse(0 * a, scale * a, scale * b)),
+        (lr.Segment(a, b), lr.Segment(scale * a, scale * b)),
+    ):
+        exact, scaled = lr.curve_regions(network, one), lr.curve_regions(network, other)
+        assert scaled.transitions == exact.transitions
+        np.testing.assert_allclose(scaled.image_lengths / scale, exact.image_lengths, rtol=1e-12)
+        steep = lr.curve_regions(large, one)
+        np.testing.assert_allclose(steep.jacobian_jumps / scale, exact.jacobian_jumps, rtol=1e-12)
+
+
+def test_breakpoints_of_an_ellipse_far_away_are_placed_again() -> None:
+    rng = np.random.default_rng(1)
+    network = lr.Network.from_arrays([rng.normal(size=(6, 2)), rng.normal(size=(1, 6))], [np.zeros(6), [0.0]])
+    far = np.array([2.0**46, 2.0**46])
+    moved = lr.Network.from_arrays([network.layers[0].affine.weight.round(3), [[1.0] * 6]], [np.zeros(6), [0.0]])
+    shift = -moved.layers[0].affine.weight @ far
+    away = lr.Network.from_arrays([moved.layers[0].affine.weight, [[1.0] * 6]], [shift, [0.0]])
+    found = lr.curve_regions(away, lr.Ellipse(far, [1, 0], [0, 1]))
+    assert found.transitions % 2 == 0
+    assert (found.breakpoint_errors < 1e-3).all()

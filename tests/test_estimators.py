@@ -301,6 +301,25 @@ def test_results_print_and_have_intervals() -> None:
 NET = random_net(8, 2, 4, 1)
 
 
+def test_the_state_of_torch_is_left_alone() -> None:
+    """Settings, and what is returned can be used in place and differentiated."""
+    torch.set_float32_matmul_precision("medium")
+    try:
+        found = lr.distance_to_boundary(NET, [[0.1, 0.2]])
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert not found.is_inference()
+    found.mul_(2)
+
+
+def test_points_in_any_tensor() -> None:
+    points = torch.tensor([[0.5, 0.25], [-0.5, 1.0]])
+    exact = lr.distance_to_boundary(NET, points)
+    for own in (points.to(torch.bfloat16), points.requires_grad_()):
+        assert lr.distance_to_boundary(NET, own).tolist() == exact.tolist()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -327,6 +346,11 @@ NET = random_net(8, 2, 4, 1)
         (lambda: es.expected_boundary_volume([2, 3], cube(2), bias_std=0.0), "bias_std must be a positive number"),
         (lambda: es.expected_boundary_volume([2, 3], cube(2), bias_std=1.0, codim=3), "codim must be at most the dim"),
         (lambda: lr.distance_to_boundary(NET, [[0.0, 0.0]], n_candidates=0), "n_candidates must be a whole number"),
+        (lambda: lr.distance_to_boundary(NET, [[0.0, 0.0]], device="bogus"), "device must be one that torch has here"),
+        (lambda: lr.distance_to_boundary(NET, [[0.0, 0.0]], device="meta"), "device must be one that torch has here"),
+        (lambda: es.unique_patterns(NET, cube(2), n=True), "n must be a whole number"),
+        (lambda: es.expected_boundary_volume(5, cube(2), bias_std=1.0), "widths must be a sequence"),
+        (lambda: es.expected_boundary_volume([2, 3], cube(2), bias_std=1.0, dtype=torch.float16), "dtype must be"),
         (lambda: lr.distance_to_boundary(NET, [0.0, 0.0]), r"points must have shape \(M, 2\)"),
     ],
 )

@@ -107,3 +107,36 @@ def test_bad_input(options: dict[str, object], message: str) -> None:
         lr.validate(es.boundary_volume, NETWORK, BOX, **options)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="estimator must be callable"):
         lr.validate("boundary", NETWORK, BOX)  # type: ignore[arg-type]
+
+
+def wrong(network: object, domain: object, *, n: int, dtype: object) -> es.Estimate:
+    return es.Estimate(math.nan, math.nan, n, "none", None, "cpu", "float64")
+
+
+def test_what_is_no_number_is_shown_as_such(tmp_path: Path) -> None:
+    result = lr.validate(wrong, NETWORK, BOX, truth=1.0, level=np.float32(0.9))
+    assert all(math.isnan(row.coverage) for row in result.rows)
+    result.save(tmp_path / "v.json")
+    assert json.loads((tmp_path / "v.json").read_text())["rows"][0]["mean"] is None
+    result.plot().figure.savefig(tmp_path / "v.png")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"estimator": max}, "estimator must be callable with network, domain"),
+        ({"estimator": lambda network: 1}, "estimator must be callable with network, domain"),
+        ({"estimator": lambda network, domain, n, dtype: 1.0}, "estimator must return an Estimate"),
+        ({"bogus": 1}, "estimator must be callable with network, domain, n, generator, dtype and the options"),
+        ({"n": 7}, "options must leave to validate what it sets itself"),
+        ({"level": "a"}, "level must lie between 0 and 1"),
+        ({"truth": math.nan}, "truth must be a finite number"),
+        ({"truth": [4]}, "truth must be a finite number"),
+        ({"sizes": []}, "sizes must hold a number of samples or more"),
+        ({"sizes": [True]}, "sizes must hold positive whole numbers"),
+        ({"dtypes": []}, "dtypes must hold names of dtypes"),
+    ],
+)
+def test_what_cannot_be_validated(given: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        lr.validate(**{"estimator": es.boundary_volume, "network": NETWORK, "domain": BOX, "truth": 1.0} | given)

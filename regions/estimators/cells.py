@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull, HalfspaceIntersection
+from scipy.spatial import ConvexHull, HalfspaceIntersection, QhullError
 
 from linear_regions import lp
 from linear_regions.domain import Domain
@@ -83,7 +83,10 @@ def _volume(cell: Cell) -> float:
     """By its corners, in float64."""
     rows = cell.rows[cell.is_facet]
     sides = np.column_stack([-rows[:, :-1], -rows[:, -1]])
-    return float(ConvexHull(HalfspaceIntersection(sides, cell.point).intersections).volume)
+    try:
+        return float(ConvexHull(HalfspaceIntersection(sides, cell.point).intersections).volume)
+    except QhullError as error:
+        raise invalid("domain", "have cells that Qhull can handle: not so small or flat", "one it fails on") from error
 
 
 def cell_volume(

@@ -163,16 +163,31 @@ def prepared(model: object, device: object, dtype: torch.dtype | None) -> TorchN
     chosen: object = some.dtype if dtype is None else dtype
     if not (isinstance(chosen, torch.dtype) and chosen.is_floating_point):
         raise invalid("dtype", "be a floating torch dtype", chosen)
-    return TorchNetwork(network, some.device if device is None else torch.device(str(device)), chosen)
+    return TorchNetwork(network, some.device if device is None else device_of(device), chosen)
+
+
+def device_of(device: object) -> torch.device:
+    """A device on which there can be numbers."""
+    try:
+        found = torch.device(device) if isinstance(device, torch.device) else torch.device(str(device))
+        torch.zeros(1, device=found).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise invalid("device", 'be one that torch has here, as "cpu"', repr(str(device))) from error
+    return found
 
 
 @contextmanager
 def sampling() -> Iterator[None]:
-    """Without gradients, and with all bits of float32 in matrix products."""
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.inference_mode():
+    """Without gradients, and on GPUs with all bits of float32 in matrix products."""
+    with torch.no_grad():
+        if not torch.cuda.is_available():
             yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
+            return
+        products = torch.backends.cuda.matmul
+        name, value = ("fp32_precision", "ieee") if hasattr(products, "fp32_precision") else ("allow_tf32", False)
+        before = getattr(products, name)
+        setattr(products, name, value)
+        try:
+            yield
+        finally:
+            setattr(products, name, before)

@@ -31,7 +31,7 @@ def chosen_generator(generator: torch.Generator | None) -> torch.Generator:
 
 def count_of(n: object, name: str, least: int = 1) -> int:
     """A number of samples."""
-    if not (isinstance(n, Integral) and int(n) >= least):
+    if isinstance(n, bool) or not (isinstance(n, Integral) and int(n) >= least):
         raise invalid(name, f"be a whole number of at least {least}", n)
     return int(n)
 
@@ -46,8 +46,6 @@ def fitting(network: Network, domain: Domain, name: str = "domain") -> None:
 
 def data_of(network: TorchNetwork, points: object) -> Tensor:
     """Given inputs (M, n_inputs), on the network's device and in its dtype."""
-    if isinstance(points, Tensor):
-        points = points.detach().cpu().numpy()
     x = exact_array(points, "points")
     if x.ndim != 2 or not len(x) or x.shape[1] != network.network.n_inputs:
         raise invalid("points", f"have shape (M, {network.network.n_inputs})", x.shape)

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from linear_regions.domain import Domain
 from linear_regions.errors import invalid
+from linear_regions.network.cast import as_list
 
 from .estimate import Estimate, mean_estimate
+from .forward import device_of
 from .points import chosen_generator, count_of, embedded_at, uniform, volume_of
 
 _CHUNK_BYTES = 1 << 26
@@ -79,7 +81,7 @@ def expected_boundary_volume(
     (True, True)
     """
     own = chosen_generator(generator)
-    sizes = [count_of(width, f"widths[{i}]") for i, width in enumerate(widths)]
+    sizes = [count_of(width, f"widths[{i}]") for i, width in enumerate(as_list(widths, "widths", "numbers of neurons"))]
     if len(sizes) < 2:
         raise invalid("widths", "have two entries or more: the inputs and a hidden layer", list(sizes))
     if not (isinstance(bias_std, Real) and 0 < bias_std < math.inf):
@@ -91,7 +93,9 @@ def expected_boundary_volume(
     if not count_of(codim, "codim") <= min(domain.dim, sum(sizes[1:])):
         raise invalid("codim", "be at most the dimension of the domain and the number of neurons", codim)
     count_of(n, "n", 2)
-    place = torch.device(str(device))
+    if dtype not in (torch.float32, torch.float64):
+        raise invalid("dtype", "be torch.float32 or torch.float64", repr(dtype))
+    place = device_of(device)
     rows, values = max(1, _CHUNK_BYTES // (64 * max(sizes) * (domain.dim + 1))), []
     with torch.inference_mode():
         for first in range(0, n, rows):
