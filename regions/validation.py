@@ -116,6 +116,9 @@ class Validation:
         ax.set(xlabel="size of the sample", ylabel=self.estimator)
         if np.isfinite([v for own in self.values for v in own]).any():
             ax.set_xscale("log")
+        sizes = sorted({row.n for row in self.rows})
+        ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
+        ax.minorticks_off()
         ax.legend()
         return ax
 

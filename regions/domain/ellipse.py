@@ -139,7 +139,8 @@ class Ellipse(Curve):
         angle = exact_array(t, "t")
         if angle.ndim != 2 or angle.shape[1] != 1:
             raise invalid("t", "have shape (M, 1)", angle.shape)
-        result: Floats = self.center + np.cos(angle) * self.a + np.sin(angle) * self.b
+        result: Floats = np.column_stack([np.cos(angle), np.sin(angle)]) @ np.stack([self.a, self.b])
+        result += self.center
         return result
 
     def line_chart(self) -> LineChart:
