@@ -61,6 +61,11 @@ def test_biased_ones_come_nearer_as_their_width_falls(seed: int) -> None:
         es.boundary_volume(network, cube(2), n=200_000, method="tube", width=w, generator=generator(seed))
         for w in (0.02, 0.0005)
     )
+    rough, half = (
+        es.boundary_volume(network, cube(2), n=40_000, method="coarea", width=w, generator=generator(seed))
+        for w in (0.4, 0.2)
+    )
+    assert abs(half.value - truth) < abs(rough.value - truth) + 4 * half.standard_error
     assert wide.value < truth - 4 * wide.standard_error  # overlaps and corners count once
     assert abs(narrow.value - truth) < 4 * narrow.standard_error + 0.03 * truth
 
@@ -100,6 +105,20 @@ def test_distances_by_candidates_are_seldom_too_large(seed: int) -> None:
     assert (some >= exact * (1 - 1e-9)).all()
     assert np.mean(some > exact * (1 + 1e-9)) <= 0.02
     np.testing.assert_allclose(every, exact, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_candidates", [None, 5])
+def test_mean_distances(n_candidates: int | None) -> None:
+    """Over data and over a domain; across a strip of breakpoints at whole numbers it is a quarter."""
+    network = random_net(4, 2, 8, 6, 2)
+    points = np.random.default_rng(0).normal(size=(200, 2))
+    found = es.mean_distance(network, points, n_candidates=n_candidates)
+    assert found.value == pytest.approx(float(lr.distance_to_boundary(network, points).mean()), rel=0.02)
+    assert (found.n, found.seed) == (200, None)
+    steps = lr.Network.from_arrays([[[1.0, 0.0]] * 5, [[1.0] * 5]], [np.arange(5.0), [0.0]])
+    strip = es.mean_distance(steps, lr.Box([-4, 0], [0, 1]), n=4000, n_candidates=n_candidates)
+    assert abs(strip.value - 0.25) < 4 * strip.standard_error
+    assert strip.standard_error == pytest.approx(0.5 / math.sqrt(12 * 4000), rel=0.05)
 
 
 def test_where_nothing_switches_distances_are_infinite() -> None:

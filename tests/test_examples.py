@@ -18,7 +18,7 @@ def test_there_is_one_for_each_estimator() -> None:
     from linear_regions import estimators
 
     names = {path.stem for path in EXAMPLES}
-    special = {"distance_to_boundary": "distances"}
+    special = dict.fromkeys(("distance_to_boundary", "mean_distance"), "distances")
     assert {special.get(n, n) for n in estimators.__all__ if n != "Estimate"} <= names
     assert {"curves", "validation", "reference_suite"} <= names
 

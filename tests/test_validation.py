@@ -40,6 +40,26 @@ def test_intervals_cover_as_often_as_they_say() -> None:
         assert row.standard_error == pytest.approx(row.spread, rel=0.1)
 
 
+@pytest.mark.slow
+def test_intervals_of_expectations_and_probabilities_cover_too() -> None:
+    found = lr.validate(es.jacobian_norm, NETWORK, BOX, sizes=[100], seeds=1000)
+    assert 0.93 <= found.rows[0].coverage <= 0.97
+
+    def theorem(network: object, domain: lr.Box, *, n: int, generator: object, dtype: object) -> es.Estimate:
+        options = {"bias_std": 1.0, "n": n, "generator": generator, "dtype": dtype}
+        return es.expected_boundary_volume([2, 8], domain, **options)  # type: ignore[arg-type]
+
+    # of one neuron at x, over normal weights: the integral of (1 + |x|^2 cos^2)^(-3/2) over a turn, over 4 pi
+    nodes, shares = np.polynomial.legendre.leggauss(40)
+    turn = (np.arange(400) + 0.5) * np.pi / 200
+    squares = nodes[:, None] ** 2 + nodes[None] ** 2
+    density = ((1 + squares[..., None] * np.cos(turn) ** 2) ** -1.5).mean(axis=2) / 2
+    truth = 8 * float(shares @ density @ shares)
+    found = lr.validate(theorem, NETWORK, BOX, truth=truth, sizes=[200], seeds=1000)
+    assert abs(found.rows[0].z_score) < 4
+    assert 0.93 <= found.rows[0].coverage <= 0.97
+
+
 def test_unbiased_estimators() -> None:
     found = lr.validate(es.boundary_volume, NETWORK, BOX, sizes=[100, 400], seeds=30)
     assert found.truth == lr.enumerate_regions(NETWORK, BOX).boundary_volume()

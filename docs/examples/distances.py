@@ -13,8 +13,9 @@ from linear_regions.data import load_demo
 case = load_demo(epoch=20)
 network = lr.Network.from_arrays(case.weights, case.biases)
 points = np.random.default_rng(0).normal(case.examples.mean(axis=0), case.examples.std(), (500, 784))
-distances = lr.distance_to_boundary(network, points).numpy()
-print(f"mean distance times neurons: {network.n_neurons * distances.mean():.3f}")
+found = lr.estimators.mean_distance(network, points)
+distances = found.per_item.numpy()
+print(f"mean distance {found}, times neurons {network.n_neurons * found.value:.3f}")
 proven = lr.nearest_boundary(network, points[0], to="activation").distance
 print(f"the first point: {distances[0]:.12f}, with a proof {proven:.12f}")
 assert abs(distances[0] - proven) < 1e-9

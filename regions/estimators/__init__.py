@@ -17,7 +17,7 @@ if find_spec("torch") is None:
 from .along import trajectory_length, transitions
 from .boundary import boundary_volume
 from .cells import cell_volume, region_count
-from .distance import distance_to_boundary
+from .distance import distance_to_boundary, mean_distance
 from .estimate import Estimate
 from .jacobian import jacobian_norm
 from .local import local_complexity
@@ -32,6 +32,7 @@ __all__ = [
     "expected_boundary_volume",
     "jacobian_norm",
     "local_complexity",
+    "mean_distance",
     "region_count",
     "trajectory_length",
     "transitions",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .estimate import Estimate, mean_estimate
 from .forward import TorchNetwork, prepared, sampling
-from .points import chosen_generator, count_of, data_of
+from .points import chosen_generator, count_of, data_of, inputs_of
 
 _PRIOR = 4.0  # how many derivatives a layer's mean counts for, in the estimates of its gradients' norms
 
@@ -67,16 +69,70 @@ def distance_to_boundary(
     [1.0, 4.0]
     """
     network, own = prepared(model, device, dtype), chosen_generator(generator)
-    data, basis = data_of(network, points), network.row_space()
+    data = data_of(network, points)
     with sampling():
-        if n_candidates is None:
-            rows = network.rows_of_gradients(basis)
-            return torch.cat([least_distances(network, x, basis) for x in torch.split(data, rows)])
-        most = min(count_of(n_candidates, "n_candidates"), sum(network.network.widths))
-        drawn = torch.randn(basis.shape[1], generator=own, dtype=torch.float64, device=own.device)
-        search = _Search(network, basis, drawn.to(network.device, network.dtype))
-        rows = network.rows(4 * sum(network.network.widths))
-        return torch.cat([search.distances(x, most) for x in torch.split(data, rows)])
+        rows, distances = _distances(network, n_candidates, own)
+        return torch.cat([distances(x) for x in torch.split(data, rows)])
+
+
+def mean_distance(
+    model: object,
+    points: object,
+    *,
+    n: int = 10_000,
+    n_candidates: int | None = None,
+    generator: torch.Generator | None = None,
+    device: object = None,
+    dtype: torch.dtype | None = None,
+) -> Estimate:
+    """The mean distance to the nearest place where a neuron switches (Hanin & Rolnick 2019, Figure 6).
+
+    Parameters
+    ----------
+    model : Network or torch.nn.Module
+    points : Box, Polytope, Slice or array_like, (M, n_inputs)
+        A domain, in which n uniform points are drawn, or data, at all of which it is taken.
+    n : int
+    n_candidates, generator, device, dtype
+        As in `distance_to_boundary`; the generator draws the points as well.
+
+    Returns
+    -------
+    Estimate
+        In the input space; `per_item` has the distances (n,).
+
+    Raises
+    ------
+    InvalidInput
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> import linear_regions as lr
+    >>> network = lr.Network.from_arrays([[[1, 0]], [[1]]], [[0], [0]])
+    >>> found = lr.estimators.mean_distance(network, lr.Box([-1, -1], [1, 1]), n=1000)
+    >>> abs(found.value - 0.5) < 4 * found.standard_error
+    True
+    """
+    network, own = prepared(model, device, dtype), chosen_generator(generator)
+    with sampling():
+        rows, distances = _distances(network, n_candidates, own)
+        inputs, seed = inputs_of(network, points, n, rows, own)
+        found = torch.cat([distances(x) for x in inputs])
+    return mean_estimate(found, 1.0, "distance to the boundary", seed, network.device, network.dtype)
+
+
+def _distances(
+    network: TorchNetwork, n_candidates: int | None, generator: torch.Generator
+) -> tuple[int, Callable[[Tensor], Tensor]]:
+    """How many points to take at a time, and what gives their distances."""
+    basis = network.row_space()
+    if n_candidates is None:
+        return network.rows_of_gradients(basis), lambda x: least_distances(network, x, basis)
+    most = min(count_of(n_candidates, "n_candidates"), sum(network.network.widths))
+    drawn = torch.randn(basis.shape[1], generator=generator, dtype=torch.float64, device=generator.device)
+    search = _Search(network, basis, drawn.to(network.device, network.dtype))
+    return network.rows(4 * sum(network.network.widths)), lambda x: search.distances(x, most)
 
 
 def least_distances(network: TorchNetwork, x: Tensor, basis: Tensor) -> Tensor:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from linear_regions.domain import Domain
 from linear_regions.errors import invalid
 
 from .estimate import Estimate, mean_estimate
 from .forward import TorchNetwork, prepared, sampling
-from .points import chosen_generator, count_of, data_of, fitting, sampled
+from .points import chosen_generator, inputs_of
 
 
 def jacobian_norm(
@@ -65,13 +63,8 @@ def jacobian_norm(
         raise invalid("model", "have two outputs or more for a softmax", network.network.n_outputs)
     basis = network.row_space()
     rows = network.rows(2 * network.network.n_outputs * max(network.network.widths, default=basis.shape[1]))
-    inputs: Iterable[Tensor]
-    if isinstance(points, Domain):
-        fitting(network.network, points)
-        inputs, seed = sampled(network, points, count_of(n, "n"), rows, own), own.initial_seed()
-    else:
-        inputs, seed = torch.split(data_of(network, points), rows), None
     with sampling():
+        inputs, seed = inputs_of(network, points, n, rows, own)
         norms = torch.cat([_norms(network, x, basis, output) for x in inputs])
     return mean_estimate(norms, 1.0, f"Jacobian of {output}", seed, network.device, network.dtype)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from numbers import Integral
 
 import numpy as np
@@ -98,6 +98,16 @@ def sampled(network: TorchNetwork, domain: Domain, n: int, rows: int, generator:
     """Inputs at n uniform points of a domain, so many rows at a time."""
     for first in range(0, n, rows):
         yield embedded(network, domain, uniform(domain, min(rows, n - first), generator))
+
+
+def inputs_of(
+    network: TorchNetwork, points: object, n: int, rows: int, generator: torch.Generator
+) -> tuple[Iterable[Tensor], int | None]:
+    """Inputs so many rows at a time, n drawn in a domain or those that are given; and the seed where they are drawn."""
+    if isinstance(points, Domain):
+        fitting(network.network, points)
+        return sampled(network, points, count_of(n, "n"), rows, generator), generator.initial_seed()
+    return torch.split(data_of(network, points), rows), None
 
 
 def embedded_at(domain: Domain, t: Tensor, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
