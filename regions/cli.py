@@ -325,6 +325,7 @@ def _check_reference(options: argparse.Namespace) -> None:
 
 def _score_reference(options: argparse.Namespace) -> None:
     from .reference import score
+    from .validation import shown
 
     module, _, name = options.estimator.partition(":")
     sys.path.insert(0, "")  # as for python -m
@@ -343,8 +344,8 @@ def _score_reference(options: argparse.Namespace) -> None:
     for case, result in results.items():
         row = result.rows[0]
         print(
-            f"{case:<16} {result.truth:>12.6g} {row.mean:>12.6g} {row.z_score:>7.2f} {row.spread:>10.3g} "
-            f"{row.standard_error:>10.3g} {row.coverage:>6.1%}"
+            f"{case:<16} {result.truth:>12.6g} {row.mean:>12.6g} {shown(row.z_score, '.2f'):>7} "
+            f"{shown(row.spread, '.3g'):>10} {shown(row.standard_error, '.3g'):>10} {shown(row.coverage, '.1%'):>6}"
         )
 
 

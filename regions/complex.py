@@ -127,7 +127,7 @@ class Regions(Cells):
         """A proven bound of the error of `boundary_volume`, and of the sum of errors of its parts; 0 for counts."""
         return boundary.boundary_volume_error(self, codim)
 
-    def mean_jacobian_norm(self, output: Literal["logits", "softmax"] = "logits") -> float:
+    def mean_jacobian_norm(self, output: Literal["logits", "softmax"] = "softmax") -> float:
         """The mean, over the domain, of the Frobenius norm of the Jacobian by the inputs (Novak et al. 2018).
 
         Parameters
@@ -149,7 +149,7 @@ class Regions(Cells):
         --------
         >>> import linear_regions as lr
         >>> network = lr.Network.from_arrays([[[3, 0], [0, 4]]], [[0, 0]])
-        >>> lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1])).mean_jacobian_norm()
+        >>> lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1])).mean_jacobian_norm("logits")
         5.0
         """
         return jacobian.mean_jacobian_norm(self, output)

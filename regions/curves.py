@@ -91,7 +91,10 @@ class CurveRegions:
 
     @cached_property
     def switches(self) -> Ints:
-        """(T, 4) breakpoint, neuron, its piece before and its piece after, of each switch of a neuron."""
+        """(T, 4) number of the breakpoint, neuron, its piece before and its piece after, of each switch of a neuron.
+
+        Neurons are numbered through all layers with units, of widths `network.widths`.
+        """
         before, after = self._sides
         rows = max(1, _CHUNK_BYTES // (8 * max(1, self.patterns.shape[1])))
         found = []
@@ -134,8 +137,8 @@ class CurveRegions:
     def image_lengths(self) -> Floats:
         """(L + 1,) lengths of the images of the curve: what enters each layer's units, then the output.
 
-        As in Raghu et al. 2017, section 2.1, without sampling; float64 with the usual rounding. On straight pieces a
-        sum of distances, on ellipses one of elliptic integrals.
+        After Raghu et al. 2017, section 2.1, but before the units, and without sampling; float64 with the usual
+        rounding. On straight pieces a sum of distances, on ellipses one of elliptic integrals.
 
         Raises
         ------

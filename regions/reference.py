@@ -165,10 +165,15 @@ def score(
 
     if quantity not in QUANTITIES:
         raise invalid("quantity", f"be one of {QUANTITIES}", repr(quantity))
-    return {
-        case.name: validate(
-            estimator, case.network, case.domain, truth=float(case.answers[quantity]), sizes=[n], seeds=seeds, **options
-        )
-        for case in load_reference()
-        if quantity in case.answers
-    }
+    found = {}
+    for case in load_reference():
+        if quantity in case.answers:
+            truth = float(case.answers[quantity])
+            try:
+                found[case.name] = validate(
+                    estimator, case.network, case.domain, truth=truth, sizes=[n], seeds=seeds, **options
+                )
+            except Exception as error:
+                error.add_note(f"The case of the reference suite was {case.name!r}.")
+                raise
+    return found

@@ -90,8 +90,8 @@ class Validation:
         lines.append(" ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True)))
         for r in self.rows:
             lines.append(
-                f"{r.n:>9} {r.dtype:>8} {r.seeds:>5} {r.mean:>12.6g} {r.bias:>10.3g} {r.z_score:>6.2f} "
-                f"{r.spread:>9.3g} {r.standard_error:>9.3g} {r.coverage:>6.1%}"
+                f"{r.n:>9} {r.dtype:>8} {r.seeds:>5} {r.mean:>12.6g} {r.bias:>10.3g} {shown(r.z_score, '.2f'):>6} "
+                f"{shown(r.spread, '.3g'):>9} {shown(r.standard_error, '.3g'):>9} {shown(r.coverage, '.1%'):>6}"
             )
         return "\n".join(lines)
 
@@ -123,6 +123,11 @@ class Validation:
         return ax
 
 
+def shown(value: float, form: str) -> str:
+    """A number in a table, a dash if it is none."""
+    return "-" if math.isnan(value) else format(value, form)
+
+
 def validate(
     estimator: Callable[..., Estimate],
     network: Network,
@@ -141,8 +146,8 @@ def validate(
     ----------
     estimator : callable
         Of this library, or any that is called as ``estimator(network, domain, n=..., generator=..., dtype=...)`` with
-        the options, and returns an `Estimate`. One without `generator` is run once for each size; its size may be
-        called `k`.
+        the options, and returns an `Estimate`; the dtype is one of torch. One without `generator` is run once for each
+        size; its size may be called `k`.
     network : Network
     domain : Domain
         Or a curve.
@@ -201,7 +206,7 @@ def validate(
             for seed in range(seeds if draws else 1):
                 given = {"generator": torch.Generator().manual_seed(seed)} if draws else {}
                 found.append(_estimate(estimator(network, domain, **{size: n}, dtype=kind, **given, **options)))
-            rows.append(_row(found, exact, n, float(level)))
+            rows.append(_row(found, exact, n, str(kind).removeprefix("torch."), float(level)))
             values.append(tuple(e.value for e in found))
     return Validation(name, exact, float(level), tuple(rows), tuple(values))
 
@@ -229,7 +234,7 @@ def _call(
         if isinstance(error, InvalidInput):
             raise
         rule = f"be callable with network, domain, n, generator, dtype and the options {sorted(options)}"
-        raise invalid("estimator", rule, str(error)) from error
+        raise invalid("estimator", rule, f"one for which {error}") from error
     return size, draws
 
 
@@ -242,7 +247,7 @@ def _estimate(found: object) -> Estimate:
     return replace(found, value=float(found.value), standard_error=float(found.standard_error))
 
 
-def _row(found: list[Estimate], exact: float, n: int, level: float) -> Row:
+def _row(found: list[Estimate], exact: float, n: int, dtype: str, level: float) -> Row:
     values, errors = (np.array([getattr(e, name) for e in found]) for name in ("value", "standard_error"))
     spread = float(values.std(ddof=1)) if len(found) > 1 else math.nan
     bias = float(values.mean()) - exact
@@ -250,7 +255,7 @@ def _row(found: list[Estimate], exact: float, n: int, level: float) -> Row:
     known = np.isfinite(values).all() and np.isfinite(errors).all()
     return Row(
         n=int(n),
-        dtype=found[0].dtype,
+        dtype=dtype,
         seeds=len(found),
         mean=float(values.mean()),
         bias=bias,
@@ -276,7 +281,8 @@ def _exact_answer(name: str, network: Network, domain: Domain, truth: object, op
         return float(count_regions(network, domain))
     if name == "jacobian_norm":
         return enumerate_regions(network, domain).mean_jacobian_norm(options.get("output", "softmax"))
-    raise invalid("truth", f"be given for {name} with these options", "None")
+    known = "transitions, trajectory_length, boundary_volume, unique_patterns, region_count and jacobian_norm"
+    raise invalid("truth", f"be given for {name} on this domain (it is known for {known})", "None")
 
 
 def _plain(value: Any) -> Any:

@@ -26,6 +26,18 @@ def test_a_logistic_function_however_steep(d: int, slope: float) -> None:
     assert regions.mean_jacobian_norm("logits") == pytest.approx(slope * share, rel=1e-12)
 
 
+@pytest.mark.parametrize("steep", [10.0, 40.0, 100.0, 1000.0])
+def test_where_the_classes_are_all_but_certain(steep: float) -> None:
+    """Of softmax(s z, 0), z = x + 0.3 y + 2 > 0: what rounding leaves of one is not taken for a probability."""
+    network = lr.Network.from_arrays([[[1.0, 0.3]], [[steep], [0.0]]], [[2.0], [0.0, 0.0]])
+    found = lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1])).mean_jacobian_norm("softmax")
+    low = np.linspace(-1, 1, 200_001)
+    z = 1.0 + 0.3 * (low[1:] + low[:-1]) / 2  # along y, at x = -1; the integral over x is that of a derivative
+    p = 1 / (1 + np.exp(np.minimum(steep * z, 700))) - 1 / (1 + np.exp(np.minimum(steep * (z + 2), 700)))
+    truth = math.sqrt(2) * math.hypot(1.0, 0.3) * float(p.mean()) / 2
+    assert found == pytest.approx(truth, rel=1e-6)
+
+
 @pytest.mark.parametrize("d", [2, 3])
 def test_against_a_grid(d: int) -> None:
     rng = np.random.default_rng(d)
@@ -52,7 +64,7 @@ def test_what_has_no_mean() -> None:
     one = lr.Network.from_arrays([[[1, 0]]], [[0]])
     box = lr.Box([-1, -1], [1, 1])
     with pytest.raises(InvalidInput, match="domain must be bounded"):
-        lr.enumerate_regions(network, lr.Space(2)).mean_jacobian_norm()
+        lr.enumerate_regions(network, lr.Space(2)).mean_jacobian_norm("logits")
     with pytest.raises(InvalidInput, match="two outputs or more"):
         lr.enumerate_regions(one, box).mean_jacobian_norm("softmax")
     with pytest.raises(InvalidInput, match="output must be"):

@@ -1,7 +1,8 @@
 # %% [markdown]
 # # The volume of the boundary between cells, in three ways
 #
-# Hanin & Rolnick (2019) measure the boundary by a tube about it. Random lines have no bias, as they count crossings
+# Hanin & Rolnick (2019) measure the boundary by a tube about it, which is too small by far more than the stated error
+# where the tube is wide, as it overlaps with itself. Random lines have no bias, as they count crossings
 # exactly; the kernel of the coarea formula and the tube have one that falls with their width.
 
 # %%

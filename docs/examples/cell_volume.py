@@ -14,7 +14,7 @@ for d in (3, 5):
     weights = [random.normal(size=(10, d)), random.normal(size=(1, 10))]
     network = lr.Network.from_arrays(weights, [random.normal(size=10), np.zeros(1)])
     box = lr.Box([-1] * d, [1] * d)
-    found = lr.estimators.cell_volume(network, np.zeros(d), domain=box)
+    found = lr.estimators.cell_volume(network, np.zeros(d), domain=box, n=5000)
     regions = lr.enumerate_regions(network, box)
     exact = regions.volumes[regions.find(np.zeros((1, d)))[0]]
     print(f"{d} dimensions: exact {exact:.6f}, walks {found}")

@@ -20,5 +20,5 @@ for radius in (0.01, 0.1, 1.0, 10.0):
     last = found.value
 
 # %%
-near = lr.explore(network, images[0], radius=0.1, max_cells=50)
-print(f"cells within 0.1 of the first image: {len(near)}")
+near = lr.explore(network, images[0], radius=0.05, max_cells=300)
+print(f"cells within 0.05 of the first image: {len(near)}, all of them: {near.complete}")

@@ -135,8 +135,9 @@ class Ellipse(Curve):
         return AffineChart((self.center, self.basis))
 
     def embed(self, t: object) -> Floats:
-        """Map angles (M, 1) to inputs (M, n_0), in float64."""
+        """Map angles (M,) or (M, 1) to inputs (M, n_0), in float64."""
         angle = exact_array(t, "t")
+        angle = angle[:, None] if angle.ndim == 1 else angle
         if angle.ndim != 2 or angle.shape[1] != 1:
             raise invalid("t", "have shape (M, 1)", angle.shape)
         result: Floats = np.column_stack([np.cos(angle), np.sin(angle)]) @ np.stack([self.a, self.b])

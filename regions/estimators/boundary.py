@@ -46,7 +46,8 @@ def boundary_volume(
     method : {"crofton", "coarea", "tube"}
         "crofton": uniform random lines, on which the boundary is counted exactly; unbiased. "coarea": the mean over
         uniform points of sum |grad z| K(z - t), with a Gaussian kernel K; its bias falls with the width. "tube": the
-        share of points nearer to the boundary than the width; its bias is of the order of the width.
+        share of points nearer to the boundary than the width; its bias is of the order of the width. Standard errors do
+        not include biases. Lines and kernels count a hyperplane at which two neurons switch twice, the tube once.
     width : float, optional
         Of "coarea", in standard deviations of each neuron's pre-activation over a sample, by default 0.03; of "tube", a
         length, by default 1/1000 of the domain's diameter.

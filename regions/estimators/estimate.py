@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import torch
@@ -35,7 +35,7 @@ class Estimate:
     seed: int | None
     device: str
     dtype: str
-    per_item: torch.Tensor | None = None
+    per_item: torch.Tensor | None = field(default=None, repr=False)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """A confidence interval by the normal distribution; NaN where no standard error is known."""

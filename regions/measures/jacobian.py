@@ -26,6 +26,7 @@ _CHUNK_BYTES = 1 << 25
 _POINTS = 6, 4  # along each direction of a simplex, of a rule and of one that it is compared with
 _TOLERANCE = 1e-8  # of the integral
 _MOST_SIMPLICES = 1 << 17  # that are halved at a time
+_MOST_ROUNDS = 100
 
 
 def mean_jacobian_norm(regions: Regions, output: Literal["logits", "softmax"]) -> float:
@@ -48,7 +49,9 @@ def mean_jacobian_norm(regions: Regions, output: Literal["logits", "softmax"]) -
         z = logits(own, t)
         p = np.exp(z - z.max(axis=2, keepdims=True))
         p /= p.sum(axis=2, keepdims=True)
-        matrix = triangles[own][:, None]
+        most = z.argmax(axis=2)[..., None]
+        # row i is p_i (J_i - sum p_j J_j), the same less the row of the likeliest class, so that nothing cancels
+        matrix = triangles[own][:, None] - np.take_along_axis(triangles[own][:, None], most[..., None], axis=2)
         softmax = p[..., None] * (matrix - (p[:, :, None] @ matrix))
         return np.asarray(np.sqrt(np.sum(softmax * softmax, axis=(2, 3))))
 
@@ -114,16 +117,17 @@ def _integral(integrand: Function, logits: Function, cell: Ints, simplices: Floa
     d = simplices.shape[2]
     volume = np.abs(np.linalg.det(simplices[:, 1:] - simplices[:, :1])) / np.prod(np.arange(1, d + 1))
     whole, done = float(volume.sum()), 0.0
-    while True:
+    for rounds in range(_MOST_ROUNDS):
         value, other = (_means(integrand, cell, simplices, rows, n) * volume for n in _POINTS)
         error = np.abs(value - other)
         worst = np.argsort(-error, kind="stable")[:_MOST_SIMPLICES]
         worst = worst[(error > _TOLERANCE * (done + value.sum()) * volume / whole)[worst]]
+        if not len(worst) or rounds == _MOST_ROUNDS - 1:
+            break
         done += float(value.sum() - value[worst].sum())
-        if not len(worst):
-            return done
         simplices = _halved(simplices[worst], logits(cell[worst], simplices[worst]))
         cell, volume = np.tile(cell[worst], 2), np.tile(volume[worst] / 2, 2)
+    return done + float(value.sum())
 
 
 def _means(integrand: Function, cell: Ints, simplices: Floats, rows: int, n: int) -> Floats:
