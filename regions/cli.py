@@ -77,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: Exception, code: int) -> int:
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    text = " ".join([str(error), *getattr(error, "__notes__", [])])
+    print("error:", " ".join(text.split()), file=sys.stderr)
     return code
 
 
@@ -133,7 +134,7 @@ def _add_reference(commands: Any) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     actions.add_parser("list", help="names, and what they are").set_defaults(run=_list_reference)
     check = actions.add_parser("check", help="compute all answers again and compare")
-    check.add_argument("--case", metavar="NAME", help="this one only")
+    check.add_argument("--case", action="append", metavar="NAME", help="this one only; may be given several times")
     check.set_defaults(run=_check_reference)
     score = actions.add_parser("run", help="score an estimator against the exact answers")
     score.add_argument(
@@ -145,6 +146,8 @@ def _add_reference(commands: Any) -> None:
     score.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="for the estimator, as output=logits"
     )
+    score.add_argument("--case", action="append", metavar="NAME", help="this one only; may be given several times")
+    score.add_argument("--json", action="store_true", help="print one JSON object: command, version, cases")
     score.set_defaults(run=_score_reference)
 
 
@@ -310,13 +313,10 @@ def _list_reference(options: argparse.Namespace) -> None:
 
 
 def _check_reference(options: argparse.Namespace) -> None:
-    from .reference import differences, load_reference
+    from .reference import chosen, differences
 
-    cases = [case for case in load_reference() if options.case in (None, case.name)]
-    if not cases:
-        raise invalid("--case", "be the name of a case (see linear-regions reference list)", repr(options.case))
     found = []
-    for case in cases:
+    for case in chosen(options.case):
         found += (own := list(differences(case)))
         print(f"{case.name:<16} {'; '.join(own) or 'the same'}")
     if found:
@@ -337,9 +337,13 @@ def _score_reference(options: argparse.Namespace) -> None:
     if not all(option.partition("=")[0].isidentifier() and "=" in option for option in options.option):
         raise invalid("--option", "be KEY=VALUE", options.option)
     given = {key: _value(text) for key, _, text in (option.partition("=") for option in options.option)}
-    if taken := sorted({"n", "seeds", "dtypes", "level", "sizes", "truth"} & set(given)):
+    if taken := sorted({"n", "seeds", "cases", "dtypes", "level", "sizes", "truth"} & set(given)):
         raise invalid("--option", "be an option of the estimator", taken)
-    results = score(estimator, options.quantity, n=options.n, seeds=options.seeds, **given)
+    results = score(estimator, options.quantity, n=options.n, seeds=options.seeds, cases=options.case, **given)
+    if options.json:
+        records = {case: result.record() for case, result in results.items()}
+        print(json.dumps({"command": "reference run", "version": __version__, "cases": records}))
+        return
     print(f"{'case':<16} {'exact':>12} {'mean':>12} {'z':>7} {'spread':>10} {'stated':>10} {'cover':>6}")
     for case, result in results.items():
         row = result.rows[0]

@@ -7,7 +7,7 @@ certified, lengths and volumes are float64.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,6 +20,7 @@ from .domain import Domain, Ellipse, Polyline, Segment, Slice, domain_from_dict
 from .enumerate import enumerate_regions
 from .errors import invalid
 from .network import Network
+from .network.cast import as_list
 
 if TYPE_CHECKING:
     from .estimators import Estimate
@@ -135,8 +136,23 @@ def differences(case: ReferenceCase) -> Iterator[str]:
             yield f"{case.name}: {key} is {found[key]}, and in the suite {expected}"
 
 
+def chosen(names: Sequence[str] | None) -> list[ReferenceCase]:
+    """The cases of these names, or all."""
+    known = {case.name: case for case in load_reference()}
+    wanted = list(known) if names is None else as_list(names, "cases", "names of cases")
+    if unknown := [name for name in wanted if name not in known]:
+        raise invalid("cases", "be names of cases of the suite (see linear-regions reference list)", unknown)
+    return [known[name] for name in wanted]
+
+
 def score(
-    estimator: Callable[..., Estimate], quantity: str, *, n: int = 1000, seeds: int = 20, **options: Any
+    estimator: Callable[..., Estimate],
+    quantity: str,
+    *,
+    n: int = 1000,
+    seeds: int = 20,
+    cases: Sequence[str] | None = None,
+    **options: Any,
 ) -> dict[str, Validation]:
     """Run an estimator over all cases that have a quantity; see `validate`.
 
@@ -148,6 +164,8 @@ def score(
         One of `QUANTITIES`.
     n, seeds
         The size of samples, and how many there are.
+    cases : sequence of str, optional
+        Names of those to take; by default all.
     **options
         For the estimator.
 
@@ -159,14 +177,14 @@ def score(
     Raises
     ------
     InvalidInput
-        If there is no such quantity.
+        If there is no such quantity or case.
     """
     from .validation import validate
 
     if quantity not in QUANTITIES:
         raise invalid("quantity", f"be one of {QUANTITIES}", repr(quantity))
     found = {}
-    for case in load_reference():
+    for case in chosen(cases):
         if quantity in case.answers:
             truth = float(case.answers[quantity])
             try:

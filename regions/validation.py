@@ -95,11 +95,14 @@ class Validation:
             )
         return "\n".join(lines)
 
+    def record(self) -> dict[str, Any]:
+        """All of it as JSON has it; what is not a number is None."""
+        record: dict[str, Any] = _plain(asdict(self) | {"rows": [row._asdict() for row in self.rows]})
+        return record
+
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all of it to a JSON file; what is not a number is null."""
-        content = asdict(self) | {"rows": [row._asdict() for row in self.rows]}
-        text = json.dumps(_plain(content), indent=1, allow_nan=False)
-        Path(path).write_text(text, encoding="utf-8")
+        """Write `record` to a JSON file."""
+        Path(path).write_text(json.dumps(self.record(), indent=1, allow_nan=False), encoding="utf-8")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The estimates over the size of the sample, one colour a dtype, and the exact answer."""

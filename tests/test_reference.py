@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -72,8 +73,14 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     row = next(line for line in table if line[0] == "plane")
     assert float(row[1]) == pytest.approx(by_name("plane").answers["jacobian_norm"], rel=1e-5)
     assert np.isfinite([float(v.rstrip("%")) for v in row[1:]]).all()
+    assert main([*run, "--option", "output=logits", "--case", "plane", "--case", "four", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert list(record["cases"]) == ["plane", "four"]
+    assert record["cases"]["plane"]["rows"][0]["n"] == 50
+    assert main([*run, "--case", "plane"]) == 1
+    assert "The case of the reference suite was 'plane'." in capsys.readouterr().err
     for wrong, message in (
-        (["reference", "check", "--case", "none"], "--case must be the name of a case"),
+        (["reference", "check", "--case", "none"], "cases must be names of cases of the suite"),
         (["reference", "run", "nowhere:nothing", "regions"], "estimator must be MODULE:FUNCTION"),
         ([*run, "--option", "output"], "--option must be KEY=VALUE"),
     ):
