@@ -20,7 +20,9 @@ def test_there_is_one_for_each_estimator() -> None:
     names = {path.stem for path in EXAMPLES}
     special = dict.fromkeys(("distance_to_boundary", "mean_distance"), "distances")
     assert {special.get(n, n) for n in estimators.__all__ if n != "Estimate"} <= names
-    assert {"curves", "validation", "reference_suite"} <= names
+    assert {"curves", "training", "validation", "reference_suite"} <= names
+    index = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert all(f"({path.name})" in index for path in EXAMPLES)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
