@@ -143,15 +143,14 @@ def _closer(ring: Cells, g: PlaneComplex) -> PlaneComplex:
     unproven = ~(np.abs(size - 1.0) > _side_error(size, g.error))
     near = _near(g, (size[g.ends] > 1).all(axis=1) & (g.facet_cells >= 0).all(axis=1))
     unproven[g.ends[near]] = True
-    across = np.unique(g.ends[np.diff(size[g.ends] > 1, axis=1)[:, 0]])
-    loose = across[~(g.error[across] <= BLOCK_LIMIT)]
-    loose = loose[np.argsort(-g.error[loose], kind="stable")[:MOST]]
     x, error, corner_of = g.x.copy(), g.error.copy(), _places(g.cell_vertices, len(g.x))
     for v in np.flatnonzero(unproven & (error > 4 * UNIT)).tolist():
         place, bound = ring.settlers[0].near_vertex(*_corner(ring, g, int(corner_of[v])), np.inf)
         if bound < error[v]:
             x[v], error[v] = place, bound
-    for v in loose.tolist():
+    across = np.unique(g.ends[np.diff(size[g.ends] > 1, axis=1)[:, 0]])
+    loose = across[~(error[across] <= BLOCK_LIMIT)]
+    for v in loose[np.argsort(-error[loose], kind="stable")[:MOST]].tolist():
         x[v], error[v] = ring.settlers[0].near_vertex(*_corner(ring, g, int(corner_of[v])), BLOCK_LIMIT)
     return replace(g, x=x, error=error)
 

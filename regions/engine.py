@@ -100,7 +100,6 @@ class Engine(ABC, Generic[B, A, T, C]):
         self.budget = budget
         self.cuts = make_cuts(program)
         self.norms = [*(step.norms for step in program.steps[1:]), np.empty(0)]  # of the map after each step
-        self.fine = program.fine
 
     @abstractmethod
     def advance(self, block: B, number: int, tally: Tally[C]) -> B:

@@ -91,7 +91,7 @@ class Plane(Engine[Block, Arena, Seam, Refined]):
         Not the rows where the step ends with a fine product.
         """
         step, cut, arena, n = self.program.steps[number], self.cuts[number], block.arena, block.n_vertices
-        width, late = block.widths[0], self.fine[number + 1] is not None
+        width, late = block.widths[0], self.program.fine[number + 1] is not None
         widths = width, 0 if late else len(cut.bias), self.program.word_count(number)
         mesh = arena.mesh(widths, block.used, ("z_next", "positive", "negative", "crossing", "pattern"))
         above, below = self.classify(mesh, number, block, tally)
@@ -118,7 +118,7 @@ class Plane(Engine[Block, Arena, Seam, Refined]):
     def close(self, mesh: meshes.Mesh, cut: meshes.Cut, number: int, block: Block, used: tuple[int, int, int]) -> Block:
         """Finish a step: cells in their order, error bounds of the next step's rows."""
         arena, step, c = block.arena, self.program.steps[number], used[2]
-        norms, fine = self.norms[number], self.fine[number + 1]
+        norms, fine = self.norms[number], self.program.fine[number + 1]
         if fine is not None:
             norms, mesh = fine.norms, self.multiply(fine, cut, number, block.widths, arena, used)
         pattern = np.empty((c, block.pattern.shape[1] + mesh.pattern.shape[1]), np.uint64)

@@ -18,7 +18,8 @@ Floats = NDArray[np.float64]
 Rational = list[Fraction]
 
 _UNIT = 2.0**-53
-_LONG_UNIT = float(np.finfo(np.longdouble).eps) / 2  # that of floats where these are the longest numbers
+# Of the longest floats, which may be ordinary ones; where they are pairs of those, `eps` is smaller than the rounding.
+_LONG_UNIT = max(float(np.finfo(np.longdouble).eps) / 2, 2.0**-100)
 
 # Labels of the vertices of a chain that no neuron made; facet i of the domain has label -1 - i.
 LOWER_END = -1
