@@ -60,5 +60,7 @@ NORM_ENTRIES = 7
 
 UNIT = 2.0**-53
 TINY = 2.0**-960  # covers underflow in products
+SQUARES_VANISH = 2.0**-900  # a sum of squares below this may have lost some
+LEAST = 2.0**-1070  # covers underflow of a few operations on coordinates, which may be as small as floats can be
 REACH_TINY = 2.0**-240  # covers underflow in sums of second and fourth powers, of up to 2^60 terms
 SLACK = 1.0 + 2.0**-30  # covers the rounding of the bounds themselves

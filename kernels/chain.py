@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ._jit import loop, scalar
-from .bounds import ETAI, SLACK, UNIT, WEIGHT, ZN
-from .grain import is_product, is_sum
+from .bounds import ETAI, LEAST, SLACK, UNIT, WEIGHT, ZN
 from .instructions import count_bits, lowest_bit
 from .mesh import Cut, Flags, Floats, Index, Ints, Words
 from .signs import opposite
+from .unrounded import is_sum, is_zero_between
 
 
 class Chain(NamedTuple):
@@ -61,12 +61,12 @@ def count_crossings(chain: Chain, offset: Ints) -> int:
 
 @scalar
 def _place(
-    za: float, zb: float, wa: float, wb: float, ea: float, eb: float, zna: float, znb: float
+    za: float, zb: float, wa: float, wb: float, ea: float, eb: float, zna: float, znb: float, exact: bool
 ) -> tuple[float, float]:
-    """Key of the zero between the values za and zb, and its error."""
+    """Key of the zero between the values za and zb, and its error; `exact`: the values have no errors."""
     if wa > 0.0 and wb > 0.0:
         span = za - zb
-        if ea == 0.0 and eb == 0.0 and is_sum(za, -zb, span) and is_product(za / span, span, za):
+        if exact and is_zero_between(za, zb, za / span):
             return za / span, 0.0
         residual = max(ea, eb) + 8.0 * UNIT * abs(za) + 4.0 * UNIT * max(zna, znb)
         rise = abs(span) * (1.0 - 4.0 * UNIT) - 2.0 * max(ea, eb)
@@ -84,7 +84,7 @@ def _place(
         rise = abs(za) * (1.0 - 4.0 * UNIT) - ea
     if not rise > 0.0:
         return key, np.inf
-    return key, residual / rise * SLACK + 4.0 * UNIT * abs(key)
+    return key, residual / rise * SLACK + 4.0 * UNIT * abs(key) + LEAST
 
 
 @scalar
@@ -146,18 +146,21 @@ def find_crossings(chain: Chain, cut: Cut, c: Crossings) -> int:
                 bit = lowest_bit(cross)
                 cross &= cross - np.uint64(1)
                 k = 64 * w + bit
-                za = chain.z[i, cut.neuron[k]] - cut.threshold[k] * wa
-                zb = chain.z[i + 1, cut.neuron[k]] - cut.threshold[k] * wb
-                key, delta = _place(
-                    za,
-                    zb,
-                    wa,
-                    wb,
-                    chain.vertex[i, ETAI],
-                    chain.vertex[i + 1, ETAI],
-                    chain.vertex[i, ZN],
-                    chain.vertex[i + 1, ZN],
+                ta = cut.threshold[k] * wa
+                tb = cut.threshold[k] * wb
+                za = chain.z[i, cut.neuron[k]] - ta
+                zb = chain.z[i + 1, cut.neuron[k]] - tb
+                ea = chain.vertex[i, ETAI]
+                eb = chain.vertex[i + 1, ETAI]
+                exact = (
+                    ea == 0.0
+                    and eb == 0.0
+                    and is_sum(chain.z[i, cut.neuron[k]], -ta, za)
+                    and is_sum(chain.z[i + 1, cut.neuron[k]], -tb, zb)
                 )
+                zna = chain.vertex[i, ZN]
+                znb = chain.vertex[i + 1, ZN]
+                key, delta = _place(za, zb, wa, wb, ea, eb, zna, znb, exact)
                 c.plane[q] = k
                 c.key[q] = key if np.isfinite(key) else 0.0
                 c.delta[q] = delta if np.isfinite(key) else np.inf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._jit import scalar
+from .bounds import SQUARES_VANISH
 from .instructions import add
 from .mesh import Floats, Ints, Words
 
@@ -20,6 +21,12 @@ def distances(z: Floats, a: int, b: int) -> tuple[float, float]:
         square = add(square, d)
         fourth = add(fourth, d * d)
     return square, fourth
+
+
+@scalar
+def length_of(square: float, sizes: float) -> float:
+    """An upper bound of a length, but for rounding: by its squares, or by sizes where floats hold no squares."""
+    return np.sqrt(square) if SQUARES_VANISH < square < np.inf else sizes
 
 
 @scalar

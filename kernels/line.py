@@ -16,6 +16,7 @@ from .bounds import (
     ETAI,
     GRAIN,
     GRAIN_W,
+    LEAST,
     NEXT_GRAIN,
     NH,
     RB,
@@ -31,9 +32,9 @@ from .bounds import (
 )
 from .chain import Chain, Crossings
 from .combine import blend, copy_row, distances, subtract
-from .grain import grain, is_product, is_sum
 from .mesh import Cut, Floats, Ints, Words
 from .signs import opposite, set_zeros
+from .unrounded import grain, is_point_between, is_product, is_sum
 
 
 @scalar
@@ -209,11 +210,12 @@ def _new_bounds(chain: Chain, new: Chain, i: int, v: int, key: float, delta: flo
         new.vertex[v, ETAI] = 0.0
     new.vertex[v, S2] = moved * reach
     new.vertex[v, SI] = moved * reach
-    new.vertex[v, XR] = own + 4.0 * UNIT * size
-    if delta == 0.0 and own == 0.0 and is_sum(tb, -ta, tb - ta) and is_product(key, tb - ta, key * (tb - ta)):
-        if is_sum(ta, key * (tb - ta), new.t[v]):
-            new.vertex[v, XR] = 0.0
-    new.vertex[v, DX] = new.vertex[v, XR] + moved * length + displaced
+    if delta == 0.0 and own == 0.0 and is_point_between(ta, tb, key, new.t[v]):
+        new.vertex[v, XR] = 0.0
+        new.vertex[v, DX] = 0.0
+    else:
+        new.vertex[v, XR] = own + 8.0 * UNIT * size + LEAST
+        new.vertex[v, DX] = (new.vertex[v, XR] + moved * length + displaced) * SLACK
     new.vertex[v, ZN] = zn
     new.vertex[v, WEIGHT] = 1.0
 
@@ -334,11 +336,14 @@ def refine(
 
 @scalar
 def _put_row(chain: Chain, new: Chain, i: int, v: int, key: float) -> None:
-    """The row at the place `key` of interval i."""
+    """The row at the place `key` of interval i, which rounds even where the place is exact."""
     wa = chain.vertex[i, WEIGHT]
     wb = chain.vertex[i + 1, WEIGHT]
     for q in range(new.z.shape[1]):
         new.z[v, q] = _value(chain.z[i, q], chain.z[i + 1, q], wa, wb, key)
+    if new.vertex[v, ETA2] == 0.0:
+        new.vertex[v, ETA2] = 8.0 * UNIT * new.vertex[v, ZN]
+        new.vertex[v, ETAI] = 8.0 * UNIT * new.vertex[v, ZN]
 
 
 @loop

@@ -18,6 +18,7 @@ from .bounds import (
     ETA2,
     ETAI,
     GRAIN,
+    LEAST,
     NEXT_GRAIN,
     REACH_TINY,
     RW,
@@ -56,7 +57,7 @@ def new_bounds(vertex: Floats, off: Floats, v: int, a: int, b: int, square: floa
     # the fourth root bounds the largest entry, more closely than the 2-norm does
     reach_2 = (np.sqrt(square) + 2.0 * (eta_2 + s_2)) * SLACK + REACH_TINY
     reach_i = (np.sqrt(np.sqrt(fourth)) + 2.0 * (eta + s_i)) * SLACK + REACH_TINY
-    reach_x = (length + 2.0 * max(t[a, DX], t[b, DX])) * SLACK + REACH_TINY
+    reach_x = (length + 2.0 * max(t[a, DX], t[b, DX])) * SLACK
     d = off.shape[1]
     far_2 = 0.0
     far_i = 0.0
@@ -90,7 +91,7 @@ def new_bounds(vertex: Floats, off: Floats, v: int, a: int, b: int, square: floa
         off[v, k, OFF2] = now_2 * SLACK
         off[v, k, OFFI] = now_i * SLACK
         off[v, k, OFFX] = now_x * SLACK
-    xr = max(t[a, XR], t[b, XR]) + 8.0 * UNIT * size
+    xr = max(t[a, XR], t[b, XR]) + 8.0 * UNIT * size + LEAST
     t[v, ETA2] = eta_2 + rounding
     t[v, ETAI] = eta + rounding
     t[v, S2] = off[v, 0, OFF2]

@@ -16,6 +16,7 @@ from .bounds import (
     ETA2,
     ETAI,
     GRAIN,
+    LEAST,
     NEXT_GRAIN,
     OWN2,
     OWNI,
@@ -32,7 +33,7 @@ from .bounds import (
     XR,
     ZN,
 )  # fmt: skip
-from .combine import blend, distances
+from .combine import blend, distances, length_of
 from .mesh import (
     ANSWERED,
     ASKED_HALF,
@@ -85,7 +86,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Scrat
     reach = (np.sqrt(square) + 2.0 * (eta_2 + s_2)) * SLACK + REACH_TINY
     dx = mesh.x[b, 0] - mesh.x[a, 0]
     dy = mesh.x[b, 1] - mesh.x[a, 1]
-    length = (np.sqrt(dx * dx + dy * dy) + 2.0 * s_x) * SLACK
+    length = (length_of(dx * dx + dy * dy, abs(dx) + abs(dy)) + 2.0 * s_x) * SLACK
     size = max(max(abs(mesh.x[a, 0]), abs(mesh.x[b, 0])), max(abs(mesh.x[a, 1]), abs(mesh.x[b, 1])))
     rounding = 4.0 * UNIT * zn
     residual = eta + 8.0 * UNIT * abs(za) + rounding
@@ -101,7 +102,7 @@ def new_vertex(mesh: Mesh, cut: Cut, state: Ints, h: int, j: int, scratch: Scrat
         second = min(1.0, (residual + s_i) / rise * SLACK)
     move_2 = min(mesh.edge[edge, SIGMA2] + first * reach, s_2 + second * reach)
     move_i = min(mesh.edge[edge, SIGMAI] + first * reach_i, s_i + second * reach_i)
-    xr = max(t[a, XR], t[b, XR]) + 8.0 * UNIT * size
+    xr = max(t[a, XR], t[b, XR]) + 8.0 * UNIT * size + LEAST
     move_x = min(mesh.edge[edge, ALPHA] + first * length, s_x + second * length) + xr
     t[v, ETA2] = eta_2 + rounding
     t[v, ETAI] = eta + rounding

@@ -17,7 +17,7 @@ import numpy as np
 
 from ._jit import loop, scalar, section
 from .bounds import ERR
-from .combine import blend, distances
+from .combine import blend, distances, length_of
 from .incidence import Edges, copy_side, copy_slots, find_edges, free_slot, table_place
 from .instructions import count_bits
 from .mesh import DONE, NEED_ROOM, NEED_SIGNS, Cut, Floats, Index, Ints, Scratch, Words
@@ -107,15 +107,18 @@ def make_vertex(mesh: Solid, cut: Cut, state: Ints, a: int, b: int, j: int, scra
     ca = 1.0 - cb
     square, fourth = distances(mesh.z, a, b)
     blend(mesh.z, v, a, b, ca, cb)
-    length = 0.0
+    square_x = 0.0
+    sizes = 0.0
     size = 0.0
     for c in range(mesh.x.shape[1]):
-        length += (mesh.x[b, c] - mesh.x[a, c]) ** 2
+        apart = abs(mesh.x[b, c] - mesh.x[a, c])
+        square_x += apart * apart
+        sizes += apart
         size += max(abs(mesh.x[a, c]), abs(mesh.x[b, c]))
         mesh.x[v, c] = mesh.x[a, c]
         if mesh.x[b, c] != mesh.x[a, c]:  # else it stays what it is: on a side of the domain, exactly
             mesh.x[v, c] = ca * mesh.x[a, c] + cb * mesh.x[b, c]
-    new_bounds(mesh.vertex, mesh.off, v, a, b, square, fourth, np.sqrt(length), za, span, size)
+    new_bounds(mesh.vertex, mesh.off, v, a, b, square, fourth, length_of(square_x, sizes), za, span, size)
     unproven = new_signs(mesh, cut, state, a, b, v, j, ca, cb, mesh.vertex[v, ERR], scratch)
     if unproven > 0:
         state[ASKED_A] = a

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds, line, rows
 from linear_regions.kernels import chain as chains
-from linear_regions.kernels.grain import row_grains
 from linear_regions.kernels.mesh import Cut
+from linear_regions.kernels.unrounded import row_grains
 
 from .bits import unpacked
 from .budget import Budget
@@ -267,7 +267,9 @@ class Line:
             ties = [False] + [compare(p, q) == 0 for p, q in zip(order[:-1], order[1:], strict=True)]
             for array in (c.plane, c.key, c.delta):
                 array[first:last] = array[order]
-            c.key[first:last] = np.maximum.accumulate(c.key[first:last])
+            raised = np.maximum.accumulate(c.key[first:last])
+            c.delta[first:last] += (raised - c.key[first:last]) * bounds.SLACK
+            c.key[first:last] = raised
             same[first:last] = ties
 
 

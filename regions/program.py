@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import bounds
-from linear_regions.kernels.grain import row_grains
+from linear_regions.kernels.unrounded import row_grains
 
 from .bits import word_count
 from .fine import FineProduct

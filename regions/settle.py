@@ -32,6 +32,8 @@ Words = NDArray[np.uint64]
 
 _CACHED_BYTES = 1 << 25
 _BITS = 160
+_LARGE = 2.0**1000  # sums of a few smaller numbers do not overflow
+_VANISHED = 2.0**-900  # covers underflow in products of many columns
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,12 @@ def _quotients(point: Fuzzy) -> tuple[list[float], float]:
     *values, weight = (int(v) for v in point.values)
     try:
         near = [v / weight for v in values]
+        moved = point.error * (sum(map(abs, values)) + len(values) * weight) / (weight * (weight - point.error))
     except OverflowError:
         return [np.inf if v > 0 else -np.inf for v in values], np.inf
-    moved = point.error * (sum(map(abs, values)) + len(values) * weight) / (weight * (weight - point.error))
-    if all(isfinite(n) and Fraction(n) * weight == v for n, v in zip(near, values, strict=True)):
-        return near, moved * 1.001
-    return near, (moved + sum(map(abs, near)) * 2.0**-53) * 1.001 + 2.0**-1000
+    if point.error == 0 and all(Fraction(n) * weight == v for n, v in zip(near, values, strict=True)):
+        return near, 0.0
+    return near, (moved + sum(map(abs, near)) * bounds.UNIT) * 1.001 + len(near) * bounds.LEAST
 
 
 class _Cell(dict[int, _Columns]):
@@ -285,6 +287,8 @@ class Settler:
         i = int(step.activation.hyperplane_neuron[k])
         columns = own[number]
         high, low = columns.high[i].tolist(), columns.low[i].tolist()
+        if not all(abs(v) < _LARGE for v in (*high, *low)):
+            return None
         if step.threshold[k]:
             total = Fraction(high[-1]) + Fraction(low[-1]) - Fraction(float(step.threshold[k]))
             high[-1] = float(total)
@@ -309,7 +313,8 @@ class Settler:
             rounding = (len(before.high) + 8) * double.UNIT * size
             norms = step.norms
             norm_error = float(norms[bounds.SW] * before.norm_error + norms[bounds.RBF] * rounding) * 1.001
-            entry_error = float(norms[bounds.RW] * before.norm_error + norms[bounds.RB] * rounding) * 1.001 + 1e-280
+            entry_error = float(norms[bounds.RW] * before.norm_error + norms[bounds.RB] * rounding) * 1.001
+            norm_error, entry_error = norm_error + _VANISHED, entry_error + _VANISHED
         columns = _Columns(high, low, norm_error, entry_error)
         self._cache[key] = columns
         self._cached += 2 * high.nbytes
@@ -329,7 +334,7 @@ class Settler:
         error = columns.norm_error * a.lipschitz
         if not step.is_relu:
             size = frobenius(columns.high) * a.lipschitz + frobenius(step.intercept)
-            error += size * 32 * double.UNIT
+            error += size * 32 * double.UNIT + _VANISHED
         return _Columns(high, low, error * 1.001, 0.0)
 
     def _units(self, number: int) -> tuple[Ints, Ints, Floats, Floats]:
@@ -343,8 +348,7 @@ class Settler:
     def _start(self) -> _Columns:
         if self._chart_columns is None:
             high, low = self.exact.chart.columns
-            size = float(np.sqrt(np.sum(high**2, axis=0).max()))
-            self._chart_columns = _Columns(high, low, size * double.UNIT, 0.0)
+            self._chart_columns = _Columns(high, low, frobenius(high) * double.UNIT + _VANISHED, 0.0)
         return self._chart_columns
 
 

@@ -30,6 +30,7 @@ from linear_regions.plane import Plane, start_block
 from linear_regions.pool import Buffers
 from linear_regions.program import Program, compile_network
 from linear_regions.settle import Settler, make_settlers
+from naive import RELU, pieces
 
 Floats = NDArray[np.float64]
 
@@ -453,9 +454,31 @@ def test_kernel_rows_and_breakpoints_of_the_line_lie_within_their_bounds(seed: i
     layers = he_net(3, 9, 7, 6, seed=seed)
     program = compile_network(to_network(layers))
     assert all((product is not None) == fine for product in program.fine[:-1])
-    domain: Any = (
-        lr.Segment([0.0, 1.0, -1.0], [1.0, 0.25, 0.5]) if seed % 2 else lr.Line([0.0, 1.0, 0.5], [1.0, 0.5, -1.0])
+    lies_within_its_bounds(
+        program,
+        lr.Segment([0.0, 1.0, -1.0], [1.0, 0.25, 0.5]) if seed % 2 else lr.Line([0.0, 1.0, 0.5], [1.0, 0.5, -1.0]),
     )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kernel_rows_that_round_are_not_exact_where_their_breakpoint_is(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of dyadic numbers are exact at the ends of [0, 1]; at 1/128, where the first neuron switches, they round."""
+    rng = np.random.default_rng(seed)
+    weight, bias = (rng.integers(-(2**52), 2**52, size).astype(np.float64) * 2.0**-52 for size in ((5, 1), 5))
+    weight[0], bias[0] = 1.0, -1 / 128
+    layers = [(weight, bias, [RELU] * 5), *he_net(5, 4, 4, seed=seed)]
+    if seed % 2:
+        layers[0] = (weight, bias, [pieces([0.001], [0, 1], [0, -Fraction(0.001)])] * 5)
+    program = compile_network(to_network(layers))
+    monkeypatch.setattr(programs, "_OPEN_SHARE", 0.0)
+    program.__dict__["fine"] = [None, *program.fine[1:]]
+    lies_within_its_bounds(program, lr.Segment([0.0], [1.0]))
+
+
+def lies_within_its_bounds(program: Program, domain: Any) -> None:
+    """Compare the rows and breakpoints of every layer on a line with their rational values."""
     chart = domain.line_chart()
     settlers = make_settlers(program, chart)
     layers_ = list(range(len(program.steps)))
@@ -475,5 +498,5 @@ def test_kernel_rows_and_breakpoints_of_the_line_lie_within_their_bounds(seed: i
             exact = rational_rows(program, settler, number, [point], words)
             gaps = [e - Fraction(float(z)) for e, z in zip(exact, chain.z[v], strict=True)]
             assert norm(gaps) <= (b[bounds.ETA2] + b[bounds.S2]) * (1 + 1e-12)
-            assert max(map(abs, gaps)) <= b[bounds.ERR] * (1 + 1e-12)
+            assert max(map(abs, gaps)) <= Fraction(float(b[bounds.ERR])) * (1 + Fraction(1, 10**12))
         stretch = solver.advance(stretch, number, outcome)

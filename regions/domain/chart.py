@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.bits import packed
+from linear_regions.kernels.bounds import LEAST, UNIT
 
 from .faces import Plane, Point, incidence
 
 Floats = NDArray[np.float64]
 Rational = list[Fraction]
 
-_UNIT = 2.0**-53
 # Of the longest floats, which may be ordinary ones; where they are pairs of those, `eps` is smaller than the rounding.
 _LONG_UNIT = max(float(np.finfo(np.longdouble).eps) / 2, 2.0**-100)
 
@@ -56,16 +56,17 @@ class AffineChart:
         origin, basis = self.floats
         size = np.abs(origin) + np.abs(t) @ np.abs(basis).T
         x = (origin.astype(np.longdouble) + t.astype(np.longdouble) @ basis.T).astype(np.float64)
-        with np.errstate(over="ignore"):
-            error: Floats = (self.dim + 2) * _LONG_UNIT * _norms(size) + _UNIT * _norms(x)
-        return x, error * 1.001
+        with np.errstate(over="ignore", under="ignore"):
+            error: Floats = (self.dim + 2) * _LONG_UNIT * _norms(size) + UNIT * _norms(x)
+            error *= 1.001
+        return x, np.where(size.any(axis=1), error + len(origin) * LEAST, 0.0)
 
     def homogeneous_image(self, points: Floats) -> tuple[Floats, Floats]:
         """Inputs (x, w, w) of a homogeneous network at (u, w), (k, d + 1), and bounds of their rounding."""
         u, w = points[:, :-1], points[:, -1:]
         origin, basis = self.floats
         size = np.abs(w) * np.abs(origin) + np.abs(u) @ np.abs(basis).T
-        error: Floats = (self.dim + 2) * _UNIT * np.sqrt(np.sum(size * size, axis=1)) * 1.001
+        error: Floats = (self.dim + 2) * UNIT * _norms(size) * 1.001 + len(origin) * LEAST
         x = w * origin + u @ basis.T
         return np.column_stack([x, w, w]), np.zeros(len(u)) if self.is_identity else error
 
@@ -194,7 +195,8 @@ class LineChart:
 
 
 def _norms(x: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.sum(x * x, axis=1)))
+    """Lengths of rows of any size, to within as many roundings as they have entries."""
+    return np.asarray(np.hypot.reduce(x, axis=1))
 
 
 def exact(values: Floats) -> Rational:
@@ -213,7 +215,7 @@ def rounded(corners: list[Point]) -> tuple[Floats, Floats]:
     if all(Fraction(float(c)) == c for corner in corners for c in corner):
         return points, np.zeros(len(points))
     with np.errstate(over="ignore"):  # an infinite bound proves nothing
-        return points, 2 * _UNIT * np.sqrt(np.sum(points**2, axis=1)) + 2.0**-1000
+        return points, 2 * UNIT * _norms(points) + points.shape[1] * LEAST
 
 
 def mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> dict[str, Any]:
@@ -228,7 +230,7 @@ def mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> dic
         "error": error,
         "inputs": inputs,
         "inputs_error": inputs_error,
-        "stretch": 1.0 if chart.is_identity else float(np.sqrt(np.sum(chart.floats[1] ** 2))) * 1.001,
+        "stretch": 1.0 if chart.is_identity else float(_norms(chart.floats[1].reshape(1, -1))[0]) * 1.001,
     }
 
 
