@@ -212,7 +212,7 @@ class Cells:
             As `exact_vertices`, whose cost per cell it has.
         """
         cells = range(len(self)) if indices is None else [self._cell(i) for i in as_list(indices, "indices", "cells")]
-        if self.domain.volume is None and (unbounded := [c for c in cells if np.isinf(self.volumes[c])]):
+        if self.domain.volume is None and (unbounded := [c for c in cells if not self.bounded[c]]):
             rule = "name bounded cells alone, as np.flatnonzero(regions.bounded) does"
             raise invalid("indices", rule, f"{len(unbounded)} others, the first of them cell {unbounded[0]}")
         return [exactly.exact_volume(self, cell) for cell in cells]

@@ -198,9 +198,10 @@ class LineComplex:
     Attributes
     ----------
     t : (N + 1,) ndarray of float64
-        Ends and breakpoints in order; cell c is [t[c], t[c + 1]]. The first and the last may be infinite.
+        Ends and breakpoints in order; cell c is [t[c], t[c + 1]]. The first and the last may be infinite, and others
+        are where they are beyond the range of floats.
     error : (N + 1,) ndarray of float64
-        Bounds of their distance from the exact ones.
+        Bounds of their distance from the exact ones; infinite for breakpoints beyond the range of floats.
     label : (N + 1,) ndarray of int32
         Hyperplane of each breakpoint; -1 and -2 at the ends.
     piece : (N + 1,) ndarray of int32
@@ -244,20 +245,26 @@ class LineComplex:
         """(2 N,) points are their own facets."""
         return self.cell_vertices
 
+    @cached_property
+    def at_infinity(self) -> NDArray[np.bool_]:
+        """(N + 1,) which ends a line has at infinity."""
+        return read_only(np.isinf(self.t) & (self.label < 0))
+
     @property
     def bounded(self) -> NDArray[np.bool_]:
-        """(N,) whether both ends are finite."""
-        return np.isfinite(self.t[:-1]) & np.isfinite(self.t[1:])
+        """(N,) whether no end is at infinity."""
+        return ~(self.at_infinity[:-1] | self.at_infinity[1:])
 
     @property
     def centroids(self) -> Floats:
-        """(N, 1) middles; infinite where a cell is."""
-        return ((self.t[:-1] + self.t[1:]) / 2)[:, None]
+        """(N, 1) middles; not finite where a cell is not bounded."""
+        with np.errstate(invalid="ignore"):
+            return (self.t[:-1] / 2 + self.t[1:] / 2)[:, None]
 
     @property
     def f_vector(self) -> tuple[int, ...]:
-        """Number of finite breakpoints and ends, and of cells."""
-        return int(np.count_nonzero(np.isfinite(self.t))), self.n_cells
+        """Number of breakpoints and ends that are not at infinity, and of cells."""
+        return int(np.count_nonzero(~self.at_infinity)), self.n_cells
 
     @cached_property
     def interior(self) -> NDArray[np.bool_]:
@@ -292,15 +299,23 @@ class LineComplex:
         return np.zeros(len(self.t))
 
     @cached_property
-    def volumes(self) -> Floats:
-        """(N,) lengths; infinite at an infinite end."""
-        return read_only(np.maximum(np.diff(self.t), 0.0))
+    def _lengths(self) -> tuple[Floats, Floats]:
+        """Lengths, and bounds of their errors."""
+        with np.errstate(all="ignore"):
+            length = np.maximum(np.diff(self.t), 0.0)
+            error = (self.error[:-1] + self.error[1:] + UNIT * length) * SLACK
+        known = np.isfinite(length) & np.isfinite(error)
+        return np.where(known, length, np.inf), np.where(known, error, np.where(self.bounded, np.inf, 0.0))
 
-    @cached_property
+    @property
+    def volumes(self) -> Floats:
+        """(N,) lengths; infinite at an end at infinity, and for lengths beyond the range of floats."""
+        return read_only(self._lengths[0])
+
+    @property
     def volume_errors(self) -> Floats:
-        """(N,) proven bounds of the errors of the lengths, zero where they are infinite."""
-        length = np.where(np.isfinite(self.volumes), self.volumes, 0.0)
-        return read_only((self.error[:-1] + self.error[1:] + UNIT * length) * SLACK)
+        """(N,) proven bounds of the errors of the lengths, zero where these are infinite."""
+        return read_only(self._lengths[1])
 
     def corner_labels(self, cell: int) -> list[tuple[int, ...]]:
         """The label of each end of a cell."""

@@ -320,10 +320,12 @@ def cells_of(program: Program, stretch: Stretch) -> LineCells:
         changed |= new
         per_step[:, number] = np.add.reduceat(changed, starts, dtype=np.int64)
     vertices = changed | ~chain.linked
+    known = np.isfinite(chain.t) & (chain.vertex[:, bounds.DX] < np.inf)
+    error = np.where(known | (chain.vertex[:, bounds.WEIGHT] == 0.0), chain.vertex[:, bounds.DX], np.inf)
     return LineCells(
         offset=np.append(np.cumsum(changed)[starts] - 1, np.count_nonzero(changed)),
         t=chain.t[vertices],
-        error=chain.vertex[vertices, bounds.DX],
+        error=error[vertices],
         label=label[vertices],
         segment=stretch.segment[vertices],
         patterns=[np.ascontiguousarray(p[changed]) for p in stretch.patterns],

@@ -72,7 +72,7 @@ def _chain(regions: Cells, g: LineComplex) -> LineComplex:
     worst, enough = _worst(g.vertex_coordinates, g.error)
     t, error = g.t.copy(), g.error.copy()
     for v in worst.tolist():
-        if np.isfinite(t[v]) and error[v]:
+        if error[v] and not g.at_infinity[v]:
             words = regions.words(min(v, len(regions) - 1))
             near, error[v] = regions.settlers[int(g.piece[v])].near_vertex((int(g.label[v]),), words, enough)
             t[v] = near[0]

@@ -140,3 +140,21 @@ def test_layers_that_overflow_before_a_threshold(d: int) -> None:
             assert found == lr.count_regions(network, domain, method="lp")
         else:
             assert found == len(lr.enumerate_regions(network, lr.Segment([-1.0], [1.0])))
+
+
+@pytest.mark.parametrize("domain", [lr.Line([0.0], [1.0]), lr.Space(1)], ids=repr)
+def test_breakpoints_beyond_the_range_of_floats(domain: Any) -> None:
+    """At -1e320 and 1e310 neurons switch: the cells between are bounded, their ends and lengths are no floats."""
+    weights = [[[1e-300], [1e-290], [1.0]], [[1.0, 1.0, 1.0]]]
+    regions = lr.enumerate_regions(lr.Network.from_arrays(weights, [[1e20, -1e20, -0.5], [0.0]]), domain)
+    low, high = (-Fraction(b) / Fraction(a) for a, b in ((1e-300, 1e20), (1e-290, -1e20)))
+    assert regions.bounded.tolist() == [False, True, True, False]
+    assert regions.exact_volumes([1, 2]) == [Fraction(1, 2) - low, high - Fraction(1, 2)]
+    assert regions.volumes.tolist() == [math.inf] * 4
+    assert regions.volume_errors.tolist() == [0.0, math.inf, math.inf, 0.0]
+    assert regions.f_vector == (3, 4)
+    assert regions.find([[-1e308], [0.5], [0.6], [1e308]]).tolist() == [1, 1, 2, 2]
+    assert [len(regions.recession_cone(cell)) for cell in range(4)] == [1, 0, 0, 1]
+    regions.check()
+    with pytest.raises(lr.InvalidInput, match="bounded"):
+        regions.exact_volumes()

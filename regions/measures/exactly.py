@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from math import factorial, gcd, isfinite, isinf
+from math import factorial, gcd, isfinite
 from operator import sub
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ def exact_vertices(regions: Cells, cell: int) -> list[Point]:
 def exact_breakpoint(regions: Cells, number: int, geometry: LineComplex) -> Fraction | float:
     """Breakpoint or end `number` of a chain, as a rational number or an infinite float."""
     t, error = float(geometry.t[number]), float(geometry.error[number])
-    if isinf(t):
+    if geometry.at_infinity[number]:
         return t
     if error == 0.0:
         return Fraction(t)
@@ -93,7 +93,7 @@ def recession_cone(regions: Cells, cell: int) -> list[Point]:
         return regions.coarse.recession_cone(cell)
     geometry = regions.geometry
     if not isinstance(geometry, SpaceComplex):
-        return [] if isfinite(regions.volumes[cell]) else _ends(regions, cell)
+        return _ends(geometry, cell) if isinstance(geometry, LineComplex) else []
     words, exact, parts = regions.words(cell), regions.settlers[0].exact, geometry.parts
     rows: dict[int, Row] = {}
     rays: dict[Row, None] = {}
@@ -109,10 +109,10 @@ def recession_cone(regions: Cells, cell: int) -> list[Point]:
     return [tuple(map(Fraction, ray)) for ray in _extreme(list(rays), list(rows.values()), geometry.dim)]
 
 
-def _ends(regions: Cells, cell: int) -> list[Point]:
+def _ends(geometry: LineComplex, cell: int) -> list[Point]:
     """Where a cell of a line leads to."""
-    t = regions.vertices(cell)[:, 0]
-    return [(Fraction(sign),) for sign in (-1, 1) if (t == sign * np.inf).any()]
+    far = geometry.at_infinity[cell : cell + 2].tolist()
+    return [(Fraction(sign),) for sign, is_far in zip((-1, 1), far, strict=True) if is_far]
 
 
 def _primitive(ray: Sequence[int]) -> Row:

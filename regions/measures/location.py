@@ -57,9 +57,10 @@ def find(regions: Regions, points: object) -> Ints:
 def _find_on_line(regions: Regions, geometry: LineComplex, t: Floats) -> Ints:
     """Binary search, exact where a breakpoint's error bound leaves a doubt; a breakpoint goes to the cell before it."""
     # Error bounds may exceed gaps, so the order is that of the lower and upper bounds, both made monotone.
-    place, error = geometry.t, geometry.error
-    low = np.maximum.accumulate(np.where(error > 0, np.nextafter(place - error, -np.inf), place))
-    high = np.minimum.accumulate(np.where(error > 0, np.nextafter(place + error, np.inf), place)[::-1])[::-1]
+    place = np.where(np.isfinite(geometry.error), geometry.t, 0.0)
+    low, high = place - geometry.error, place + geometry.error
+    low = np.maximum.accumulate(np.where(geometry.error > 0, np.nextafter(low, -np.inf), place))
+    high = np.minimum.accumulate(np.where(geometry.error > 0, np.nextafter(high, np.inf), place)[::-1])[::-1]
     below = np.searchsorted(high, t)  # breakpoints proven to lie strictly below, unless their bounds touch t
     above = np.searchsorted(low, t, side="right")
     result = below - 1

@@ -144,7 +144,7 @@ def rounding_bounds(regions: Regions, t: Floats, error: Floats) -> Rounding:
     for number, affine in enumerate(affines):
         rounding = 2 * (affine.n_inputs + 4) * UNIT * frobenius(np.column_stack([affine.weight, affine.bias]))
         norm = spectral_bound(affine.weight)
-        e = (norm * e + rounding * (size + 1)) * SLACK
+        e = (norm * e + rounding * (size + 1)) * SLACK + TINY
         size = (norm * size + np.linalg.norm(affine.bias)) * SLACK
         if number < len(regions.program.steps):
             a = regions.program.steps[number].activation
