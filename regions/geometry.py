@@ -166,12 +166,16 @@ class PlaneComplex:
     def centroids(self) -> Floats:
         """(N, 2) centres of mass, from triangles about the first corner."""
         first, following = self.cell_offsets[:-1], self.next_corner
-        p = self.x[self.cell_vertices]
-        q = p - np.repeat(p[first], np.diff(self.cell_offsets), axis=0)
+        size = np.diff(self.cell_offsets)
+        p = self.x[self.cell_vertices] / 2  # differences do not overflow
+        q = p - np.repeat(p[first], size, axis=0)
+        unit = np.frexp(np.maximum.reduceat(np.abs(q).max(axis=1), first))[1][:, None]
+        q = np.ldexp(q, -np.repeat(unit, size, axis=0))  # nor do products, or vanish
         twice = q[:, 0] * q[following, 1] - q[:, 1] * q[following, 0]
         moment = np.add.reduceat(twice[:, None] * (q + q[following]), first)
         total = np.add.reduceat(twice, first)[:, None]
-        return read_only(p[first] + np.divide(moment, 3 * total, out=np.zeros_like(moment), where=total > 0))
+        shift = np.divide(moment, 3 * total, out=np.zeros_like(moment), where=total > 0)
+        return read_only(self.x[self.cell_vertices[first]] + np.ldexp(shift, unit + 1))
 
     @property
     def f_vector(self) -> tuple[int, ...]:

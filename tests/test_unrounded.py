@@ -158,3 +158,10 @@ def test_breakpoints_beyond_the_range_of_floats(domain: Any) -> None:
     regions.check()
     with pytest.raises(lr.InvalidInput, match="bounded"):
         regions.exact_volumes()
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e-160, 1.0, 1e155, 1e300, 1.7e308])
+def test_centroids_of_polygons_at_any_scale(scale: float) -> None:
+    network = lr.Network.from_arrays([np.eye(2), [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    regions = lr.enumerate_regions(network, lr.Box([-scale] * 2, [scale] * 2))
+    assert np.abs(regions.centroids) / scale == pytest.approx(np.full((4, 2), 0.5), rel=1e-9)
