@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import loop, scalar, section
+from .bounds import SQUARES_VANISH
 from .finished import Cells
 from .instructions import lowest_bit
 from .mesh import Floats, Index, Ints, Words
@@ -269,6 +270,22 @@ def wedge(u: Floats, w: Floats, f: int, out: Floats, m: int, degree: int, table:
     return square
 
 
+@scalar
+def length_of_row(row: Floats, m: int, n: int, square: float) -> float:
+    """The length of the first n entries of row[m], given the sum of their squares, which may have vanished."""
+    if square > SQUARES_VANISH:
+        return np.sqrt(square)
+    largest = 0.0
+    for i in range(n):
+        largest = max(largest, abs(row[m, i]))
+    if largest == 0.0:
+        return 0.0
+    total = 0.0
+    for i in range(n):
+        total += (row[m, i] / largest) ** 2
+    return largest * np.sqrt(total)
+
+
 @section
 def cone_over_edge(cones: Cones, f: int, words: int, table: Wedge) -> None:
     """The cone over an edge: the product of its ends."""
@@ -281,7 +298,8 @@ def cone_over_edge(cones: Cones, f: int, words: int, table: Wedge) -> None:
             q = 64 * w + lowest_bit(bits)
             bits &= bits - np.uint64(1)
     coefficients(cones.y, p, 2, table, cones.u)
-    cones.length[f, NORM] = np.sqrt(wedge(cones.u, cones.y, q, cones.w, f, 2, table))
+    square = wedge(cones.u, cones.y, q, cones.w, f, 2, table)
+    cones.length[f, NORM] = length_of_row(cones.w, f, table.count[2], square)
     cones.length[f, LONG] = cones.far[p] * cones.far[q]
     cones.length[f, GROWN] = cones.grown[p] * cones.grown[q]
     cones.length[f, DOUBT] = 0.0
@@ -304,7 +322,8 @@ def cone_over_face(cones: Cones, f: int, level: int, table: Wedge) -> None:
     coefficients(cones.y, p, degree, table, cones.u)
     for m in range(n):
         g = cones.part[first + m]
-        norm = np.sqrt(wedge(cones.u, cones.w, g, cones.own, m, degree, table))
+        square = wedge(cones.u, cones.w, g, cones.own, m, degree, table)
+        norm = length_of_row(cones.own, m, table.count[degree], square)
         cones.norm[m] = norm
         if norm > largest:
             largest = norm
@@ -336,10 +355,10 @@ def cone_over_face(cones: Cones, f: int, level: int, table: Wedge) -> None:
         changed = change(cones.length, g, far, grown)
         if not (certain and abs(cones.own[m, axes]) > changed):
             cones.length[f, DOUBT] += 2.0 * (cones.norm[m] * SLACK + changed)
-    norm = 0.0
+    square = 0.0
     for i in range(table.count[degree]):
-        norm += cones.w[f, i] ** 2
-    cones.length[f, NORM] = np.sqrt(norm)
+        square += cones.w[f, i] ** 2
+    cones.length[f, NORM] = length_of_row(cones.w, f, table.count[degree], square)
 
 
 @scalar

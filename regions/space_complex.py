@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.kernels.bounds import LEAST
+
 from .bits import flat_ranges
 from .network.cast import read_only
 from .solid_complex import Sized, SolidComplex
@@ -72,9 +74,11 @@ class SpaceComplex(Sized):
         at_infinity = homogeneous.reaching
         with np.errstate(all="ignore"):
             x = np.where(at_infinity[:, None], np.inf, u / w)
-            size = np.linalg.norm(x, axis=1)
+            size = np.hypot.reduce(x, axis=1)
             apart = w[:, 0] - homogeneous.error
-            error = homogeneous.error * (1 + size) / apart * (1 + 8 * _UNIT) + 4 * _UNIT * size
+            moved = homogeneous.error * (1 + size) / apart * (1 + 8 * _UNIT)
+            error = moved + (8 + x.shape[1]) * _UNIT * size + LEAST
+            error[(w == 1).ravel() & (homogeneous.error == 0)] = 0.0  # x = u
             error = np.where(at_infinity | (apart <= 0) | np.isnan(error), np.inf, error)
         c = homogeneous
         parts = SolidComplex(x, error, c.cell_offsets, c.corners, c.masks, c.cell_facet_offsets, c.facet_labels)
@@ -317,11 +321,14 @@ class SpaceComplex(Sized):
     def centroids(self) -> Floats:
         """(N, d) centres of mass; not finite for unbounded cells."""
         near = ~self._far_parts
-        moment = np.zeros((self.n_cells, self.dim))
-        with np.errstate(all="ignore"):
-            moments = self.parts.centroids * self.parts.volumes[:, None]
-            np.add.at(moment, self.whole[near], moments[near])
-            return read_only(np.where(self.bounded[:, None], moment / self.volumes[:, None], np.inf))
+        cell, center, volume = self.whole[near], self.parts.centroids[near], self.parts.volumes[near]
+        largest = np.zeros(self.n_cells)
+        np.maximum.at(largest, cell, volume)
+        with np.errstate(all="ignore"):  # parts of cells whose volumes are no floats have equal weights
+            share = np.where(np.isfinite(largest[cell]) & (largest[cell] > 0), volume / largest[cell], 1.0)
+            total, moment = np.bincount(cell, share, self.n_cells), np.zeros((self.n_cells, self.dim))
+            np.add.at(moment, cell, center * (share / total[cell])[:, None])
+        return read_only(np.where(self.bounded[:, None], moment, np.inf))
 
     # Exactly
 
