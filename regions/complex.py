@@ -281,8 +281,10 @@ class Regions(Cells):
         Parameters
         ----------
         exact : bool
-            Decide volumes and vanishing neurons in rational arithmetic (milliseconds per cell), instead of within
-            proven bounds of rounding.
+            Also decide in rational arithmetic (milliseconds per cell) what has a bound of its error: every vertex is
+            placed again by the hyperplanes that meet there, has to lie in the closed cells of its patterns, and is held
+            against its bound, even one of 0, as are volumes, which add up exactly, and facets. Without corners these
+            are the points inside cells and, if they have been asked for, the largest balls.
 
         Raises
         ------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ellipeinc
@@ -21,7 +22,7 @@ from .domain.curves import Curve
 from .domain.ellipse import Ellipse
 from .engine import Wanted
 from .enumerate import enumerate_regions
-from .errors import invalid
+from .errors import InvariantViolated, invalid
 from .geometry import LineComplex
 from .measures.boundary import check_by
 from .measures.maps import float_arithmetic, gradients, walk_stages
@@ -40,6 +41,7 @@ Words = NDArray[np.uint64]
 LEAST_SECTORS, MOST_SECTORS = 32, 256  # of the ring about an ellipse: thin, so that few cells miss the ellipse
 
 _CHUNK_BYTES = 1 << 24
+_BITS = 4096  # to check breakpoints of ellipses with
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -212,6 +214,23 @@ class CurveRegions:
             result[max(done - 1, 0) : done - 1 + len(matrices)] = lengths(jumps.reshape(len(jumps), -1))[0]
             done, last = done + len(matrices), matrices[-1:]
         return read_only(result)
+
+    def check(self) -> None:
+        """Verify breakpoints and patterns: in rational arithmetic, on ellipses to some thousand bits.
+
+        Every breakpoint is within its error bound of where the first neuron that tells its pieces apart vanishes;
+        pieces are where they have their patterns.
+
+        Raises
+        ------
+        InvariantViolated
+            With the figures.
+        """
+        from .measures.verified import curve_failures
+
+        with flint.ctx.workprec(_BITS):
+            if failures := list(curve_failures(self, self._cells, self._cell)):
+                raise InvariantViolated("; ".join(failures))
 
     def __repr__(self) -> str:
         """The numbers of pieces and transitions, and what proved them."""

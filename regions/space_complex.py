@@ -231,7 +231,7 @@ class SpaceComplex(Sized):
         return read_only(star.cells[star.offsets[self._facets][:, None] + np.arange(2)])
 
     @cached_property
-    def _facet_parts(self) -> tuple[Ints, Ints]:
+    def facet_parts(self) -> tuple[Ints, Ints]:
         """The parts' facets that are parts of facets of the complex, and which."""
         number = np.full(len(self._faces[0].dim), -1)
         number[self._facets] = np.arange(len(self._facets))
@@ -256,7 +256,7 @@ class SpaceComplex(Sized):
     @cached_property
     def facet_sizes(self) -> Floats:
         """See `Sized`."""
-        own, facet = self._facet_parts
+        own, facet = self.facet_parts
         far = np.add.reduceat(self.at_infinity[self.parts.facet_vertices], self.parts.facet_offsets[:-1])[own] > 0
         with np.errstate(all="ignore"):
             sizes = self.parts.facet_sizes[own]

@@ -10,6 +10,11 @@ dimensions, where numbers of faces of every dimension have to be equal too; the 
 on all of R^2 to R^4. Every difference is printed with its seed; the exit status is 1 if there is any. The twins take
 about a tenth of a second a case, and half a second a solid. With `--lp` the same networks are enumerated by linear
 programs and compared with the other engines: counts, patterns, neighbours, which cells are bounded.
+
+    python scripts/sweep.py --bounds 20000 --jobs 2
+
+With `--bounds` instead: `bound_cases.bound_case(k)` on every kind of domain, where every number that is given with a
+bound of its error is compared with its exact value; the violations are printed, and how many there are of each kind.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from bounds import bound_report, totals
 from convert import report, zero_bias_case
 from families import random_case
 from halfspaces import report as lp_report
@@ -34,6 +40,8 @@ CHUNK = 20
 def chunk_report(kind: str, lp: bool, seeds: range) -> str:
     if lp:
         return lp_report(kind, seeds)
+    if kind == "bounds":
+        return bound_report(seeds)
     if kind == "solid":
         return solid_report(seeds)
     if kind == "space":
@@ -45,13 +53,15 @@ def sweep(pool: ProcessPoolExecutor, kind: str, lp: bool, seeds: range) -> int:
     """Print what differs and a line of totals; returns the number of cases that differ."""
     started = time.monotonic()
     parts = [seeds[k : k + CHUNK] for k in range(0, len(seeds), CHUNK)]
-    bad = 0
+    bad = []
     for found in pool.map(partial(chunk_report, kind, lp), parts):
         if found:
             print(found, flush=True)
-            bad += found.count("\n") + 1
-    print(f"{kind}: {len(seeds)} cases, {bad} differ, {time.monotonic() - started:.0f} s", flush=True)
-    return bad
+            bad += found.split("\n")
+    if kind == "bounds" and bad:
+        print(totals(bad))
+    print(f"{kind}: {len(seeds)} cases, {len(bad)} differ, {time.monotonic() - started:.0f} s", flush=True)
+    return len(bad)
 
 
 def main() -> int:
@@ -62,6 +72,7 @@ def main() -> int:
     )
     parser.add_argument("--solid", type=int, default=0, help="number of solid cases (default %(default)s)")
     parser.add_argument("--space", type=int, default=0, help="number of cases on all of R^d (default %(default)s)")
+    parser.add_argument("--bounds", type=int, default=0, help="number of cases for bounds of errors, and no others")
     parser.add_argument("--start", type=int, default=0, help="first seed (default %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default %(default)s)")
     parser.add_argument("--lp", action="store_true", help="compare the engine of linear programs with the others")
@@ -73,6 +84,8 @@ def main() -> int:
             "solid": options.solid,
             "space": options.space,
         }
+        if options.bounds:
+            kinds = {"bounds": options.bounds}
         bad = sum(
             sweep(pool, kind, options.lp, range(options.start, options.start + n)) for kind, n in kinds.items() if n
         )

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from known_nets import Case, Domain, box, cube, relu_net
-from naive import ABS, HARDSIGMOID, HARDTANH, IDENTITY, RELU, RELU6, Layer, Pieces, leaky_relu
+from known_nets import Array, Case, Domain, box, cube, relu_net
+from naive import ABS, HARDSIGMOID, HARDTANH, IDENTITY, RELU, RELU6, Layer, Number, Pieces, leaky_relu, pieces
 
 Rng = np.random.Generator
 
@@ -189,6 +189,112 @@ FAMILIES: tuple[Callable[[Rng, Plan], list[Layer]], ...] = (
     scales,
     affine_chain,
 )
+
+
+DYADIC = tuple(k / 4 for k in range(-8, 9))
+ODD = (0.001, -0.001, 0.1, -0.1, 1 / 3, 0.7, 1e-9, float(np.float32(0.01)))
+TINY = (5e-324, -5e-324, 1e-323, 1e-310, -1e-300, 2.0**-1000)
+SLOPES: tuple[Number, ...] = (
+    0,
+    0,
+    0,
+    1,
+    1,
+    1,
+    -1,
+    2,
+    0.5,
+    0.1,
+    0.01,
+    -3,
+    Fraction(1, 6),
+    2.0**-300,
+    1e-9,
+    5e-324,
+    2.0**40,
+)
+
+
+def random_unit(rng: Rng, most: int) -> Pieces:
+    """A unit of up to `most` breakpoints: ordinary ones, no short binary numbers, tiny ones, neighbouring floats."""
+    pools = [DYADIC, ODD, TINY] if rng.random() < 0.7 else [DYADIC]
+    knots = {float(rng.choice(pools[rng.integers(len(pools))])) for _ in range(rng.integers(1, most + 1))}
+    if len(knots) < most and rng.random() < 0.3:
+        knots.add(float(np.nextafter(max(knots), np.inf)))
+    taus = sorted(knots)
+    slopes = [Fraction(0)]
+    for _ in range(len(taus) + 1):  # each breakpoint is a kink
+        others = [Fraction(s) for s in SLOPES if Fraction(s) != slopes[-1]]
+        slopes.append(others[rng.integers(len(others))])
+    slopes = slopes[1:] if rng.random() < 0.5 else slopes[:-1]
+    intercepts = [Fraction(float(rng.choice([0.0, 0.0, *DYADIC, 0.1])))]
+    for tau, (before, after) in zip(taus, pairwise(slopes), strict=True):
+        intercepts.append(intercepts[-1] + (before - after) * Fraction(tau))
+    return pieces(taus, slopes, intercepts)
+
+
+def _numbers(rng: Rng, shape: int | tuple[int, ...]) -> Array:
+    """Quarters, small integers or normal numbers."""
+    style = rng.integers(3)
+    if style == 0:
+        return rng.integers(-8, 9, shape) / 4
+    return rng.integers(-2, 3, shape).astype(float) if style == 1 else rng.normal(size=shape)
+
+
+def edge_units(rng: Rng, plan: Plan) -> list[Layer]:
+    """Units that bend anywhere after weights of few bits or many; biases zero, of few bits or of none of these."""
+    most = {1: 5, 2: 3}.get(plan.dimension, 2)
+    one = random_unit(rng, most)
+    result: list[Layer] = []
+    for k, shape in enumerate(plan.shapes):
+        n = shape[0]
+        bias = [np.zeros(n), _numbers(rng, n), rng.choice(np.array(ODD), n)][rng.integers(3)]
+        own = [one if rng.random() < 0.3 else random_unit(rng, most) for _ in range(n)]
+        result.append((_numbers(rng, shape), bias, own if k < len(plan.widths) or rng.random() < 0.2 else None))
+    return result
+
+
+def edge_defects(rng: Rng, plan: Plan) -> list[Layer]:
+    """The same with copied, nearly copied and dead neurons."""
+    layers = edge_units(rng, plan)
+    for weight, bias, _ in layers:
+        for target in range(len(weight)):
+            draw = rng.random()
+            if draw < 0.15:
+                weight[target], bias[target] = 0.0, rng.choice([0.0, 0.1, -0.25])
+            elif draw < 0.45 and target:
+                weight[target], bias[target] = weight[target - 1], bias[target - 1]
+                if rng.random() < 0.5:
+                    bias[target] = np.nextafter(bias[target], np.inf)
+    return layers
+
+
+def jumps(rng: Rng, plan: Plan) -> list[Layer]:
+    """Scales that jump by up to 2^+-300 from layer to layer or from row to row, undone in the next layer or not."""
+    layers = edge_units(rng, plan) if rng.random() < 0.6 else _he(rng, plan)
+    for (weight, bias, _), (after, _, _) in pairwise(layers):
+        whole = rng.random() < 0.5
+        factor = 2.0 ** rng.integers(-300, 301, 1 if whole else len(bias)) * np.ones(len(bias))
+        weight *= factor[:, None]
+        bias *= factor
+        if rng.random() < 0.6:
+            after /= factor
+    return layers
+
+
+def huge(rng: Rng, plan: Plan) -> list[Layer]:
+    """Weights and biases up to 1e150: products of them leave the range of float64."""
+    layers = edge_units(rng, plan) if rng.random() < 0.7 else _he(rng, plan)
+    for weight, bias, _ in layers:
+        factor = 10.0 ** rng.choice([0, 10, 100, 149])
+        weight *= factor
+        if rng.random() < 0.7:
+            bias *= factor
+    return layers
+
+
+EDGES: tuple[Callable[[Rng, Plan], list[Layer]], ...] = (edge_units, edge_defects, jumps, huge)
+"""Families for the bounds of errors; not among `FAMILIES`, whose cases are known by their seeds."""
 
 
 def random_case(seed: int) -> Case:

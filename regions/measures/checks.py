@@ -21,6 +21,7 @@ from linear_regions.space_complex import SpaceComplex
 from .location import float_pattern
 from .patterns import stacked
 from .residuals import map_failures, side_failures, volume_failures, zero_failures
+from .verified import bound_failures
 
 if TYPE_CHECKING:
     from linear_regions.complex import Regions
@@ -37,6 +38,8 @@ def check(regions: Regions, *, exact: bool) -> None:
         _raise([*_numbers(regions)])
         with np.errstate(all="ignore"):
             _raise([*_patterns(regions), *_layers(regions), *_sides(regions, regions.coarse)])
+        if exact:
+            _raise([*bound_failures(regions)])
         return
     g = regions.geometry
     parts = g.parts if isinstance(g, SpaceComplex) else g
@@ -47,7 +50,9 @@ def check(regions: Regions, *, exact: bool) -> None:
     _raise([*_counts(regions), *_incidence(regions)])  # what follows relies on sound indices
     with np.errstate(all="ignore"):  # numbers beyond float64 show nothing
         _raise([*_patterns(regions), *_layers(regions), *_changes(regions, exact)])
-        _raise([*volume_failures(regions, exact), *side_failures(regions), *map_failures(regions)])
+        _raise([*volume_failures(regions), *side_failures(regions), *map_failures(regions)])
+    if exact:
+        _raise([*bound_failures(regions)])
 
 
 def _raise(failures: list[str]) -> None:
