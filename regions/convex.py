@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import cached_property
 from importlib import import_module
 from math import gcd
-from numbers import Real
 from typing import Any
 
 import flint
@@ -20,7 +19,7 @@ from .domain.faces import whole
 from .errors import InvalidInput, MissingExtra, invalid
 from .local import Surroundings
 from .metric import lengths
-from .network.cast import as_list, exact_array, read_only
+from .network.cast import as_list, exact_array, is_one_of, read_only, real
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -100,9 +99,9 @@ class ConvexSet:
         variables = [variable, *(v for constraint in own for v in constraint.variables())]
         if any(v.attributes["integer"] or v.attributes["boolean"] for v in variables):
             raise invalid("variable", "not be an integer variable, nor any other of the constraints", "one that is")
-        if solver not in cp.installed_solvers():
+        if not is_one_of(solver, *cp.installed_solvers()):
             raise invalid("solver", f"be one of {cp.installed_solvers()}", repr(solver))
-        if not (isinstance(tolerance, Real) and 0 < tolerance < np.inf):
+        if not real(tolerance) > 0:
             raise invalid("tolerance", "be a positive number", tolerance)
         self.variable, self.constraints = variable, tuple(own)
         self.solver, self.tolerance = solver, float(tolerance)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from numbers import Integral
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -26,7 +25,7 @@ from .halfspaces import HalfspaceCells, Halfspaces
 from .line import BUFFERS, Line, cells_of, start_stretch
 from .neighborhood import cells_meeting
 from .network import Network
-from .network.cast import as_list
+from .network.cast import as_list, flag, is_one_of, is_whole
 from .network.homogeneous import homogenized
 from .plane import Plane
 from .program import Program, compile_network
@@ -123,7 +122,7 @@ def enumerate_regions(
     (5, 5.414213562373095)
     """
     domains: list[Any] = as_list(domain, "domain", "curves") if isinstance(domain, Sequence) else [domain]
-    _check(network, domains, method, max_regions, n_jobs, executor)
+    _check(network, domains, method, max_regions, n_jobs, executor, progress)
     with one_blas_thread():
         program = compile_network(network)
         if not isinstance(domain, Domain):
@@ -219,7 +218,9 @@ def count_regions(
     >>> lr.count_regions(planes, lr.Box([-1] * 3, [1] * 3))
     8
     """
-    _check(network, [domain.hull if isinstance(domain, ConvexSet) else domain], method, max_regions, n_jobs, executor)
+    hull = domain.hull if isinstance(domain, ConvexSet) else domain
+    _check(network, [hull], method, max_regions, n_jobs, executor, progress)
+    full = flag(full_output, "full_output")
     with one_blas_thread():
         program = compile_network(network)
         if isinstance(domain, ConvexSet):
@@ -233,7 +234,7 @@ def count_regions(
         else:
             _, tally = _tally(network, domain, Wanted.NUMBER, method, max_regions, n_jobs, executor, progress)
             result = RegionCount(*_counted(program, tally.per_step, _certificate(tally)))
-    return result if full_output else result.count
+    return result if full else result.count
 
 
 def sum_regions(
@@ -277,7 +278,7 @@ def sum_regions(
     >>> sums.boundary_volume(by="neuron").round(3).tolist()
     [2.0, 2.0, 1.414]
     """
-    _check(network, [domain], "vertices", max_regions, n_jobs, executor)
+    _check(network, [domain], "vertices", max_regions, n_jobs, executor, progress)
     with one_blas_thread():
         program = compile_network(network)
         if domain.dim == 1:
@@ -323,11 +324,11 @@ def _by_lp(domain: Domain, method: Method) -> bool:
 
 def _check(
     network: Network, domains: Sequence[object], method: Method, max_regions: int | None, n_jobs: int,
-    executor: Executor | None,
+    executor: Executor | None, progress: bool,
 ) -> None:  # fmt: skip
     if not isinstance(network, Network):
         raise invalid("network", "be a Network (see Network.from_torch, Network.from_arrays)", type(network).__name__)
-    if method not in ("auto", "vertices", "lp"):
+    if not is_one_of(method, "auto", "vertices", "lp"):
         raise invalid("method", 'be "auto", "vertices" or "lp"', repr(method))
     for domain in domains:
         if not isinstance(domain, Domain):
@@ -343,12 +344,13 @@ def _check(
             raise invalid("domain", "be one domain, or a sequence of curves", f"a sequence with {domain!r}")
     if not domains:
         raise invalid("domain", "hold at least one curve", "none")
-    if max_regions is not None and not (isinstance(max_regions, Integral) and max_regions >= 1):
+    if max_regions is not None and not is_whole(max_regions, 1):
         raise invalid("max_regions", "be at least 1, a whole number", max_regions)
-    if not (isinstance(n_jobs, Integral) and (n_jobs >= 1 or n_jobs == -1)):
+    if not (is_whole(n_jobs, 1) or is_whole(n_jobs, -1, -1)):
         raise invalid("n_jobs", "be a positive number of threads, or -1 for one per core", n_jobs)
     if not (executor is None or isinstance(executor, Executor)):
         raise invalid("executor", "be a concurrent.futures.Executor", type(executor).__name__)
+    flag(progress, "progress")
 
 
 def _layers(program: Program) -> list[int]:

@@ -21,7 +21,7 @@ from .local import Cell, Surroundings, signs_key
 from .metric import lengths
 from .neighborhood import surroundings
 from .network import Network
-from .network.cast import read_only
+from .network.cast import is_one_of, read_only
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ def nearest_boundary(
     >>> round(found.distance, 12), found.neuron
     (0.176776695297, 2)
     """
-    if to not in ("activation", "linear", "decision"):
+    if not is_one_of(to, "activation", "linear", "decision"):
         raise invalid("to", 'be "activation", "linear" or "decision"', repr(to))
     if not (isinstance(max_cells, Integral) and max_cells >= 1):
         raise invalid("max_cells", "be at least 1, a whole number", max_cells)

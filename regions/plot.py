@@ -12,7 +12,7 @@ from .domain import Polyline
 from .errors import invalid
 from .geometry import LineComplex, PlaneComplex
 from .measures.location import points_in_slice
-from .network.cast import exact_array
+from .network.cast import exact_array, flag
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,25 +38,35 @@ def plot_regions(
         raise invalid("color", f"be one of {names}, or an array with a number per cell", repr(color))
     if regions.dim == 1 and not (isinstance(color, str) and color in _LINE_COLORS):
         raise invalid("color", f"be one of {', '.join(map(repr, _LINE_COLORS))} on a line", repr(color))
+    edged = flag(edges, "edges")
     marked = None if mark is None else points_in_slice(regions, mark, "mark")
     values = None if isinstance(color, str) else exact_array(color, "color")
     if values is not None and values.shape != (len(regions),):
         raise invalid("color", f"have shape ({len(regions)},), a number per cell", values.shape)
-    if ax is None:
-        from matplotlib import pyplot
-
-        ax = pyplot.figure().add_subplot()
+    ax = axes_of(ax)
     if isinstance(regions.geometry, PlaneComplex):
         by_layer = isinstance(color, str) and color == "layer"
         if not by_layer:
             _draw_cells(ax, regions.geometry, _cell_values(regions, str(color)) if values is None else values)
-        if edges:
+        if edged:
             _draw_edges(ax, regions, by_layer)
         ax.set_aspect("equal")
         if marked is not None:
             ax.scatter(marked[:, 0], marked[:, 1], marker="x", color="black", zorder=3)
     else:
-        _draw_line(ax, regions, edges, marked)
+        _draw_line(ax, regions, edged, marked)
+    return ax
+
+
+def axes_of(ax: object) -> Axes:
+    """The axes given, or new ones."""
+    from matplotlib import pyplot
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        return pyplot.figure().add_subplot()
+    if not isinstance(ax, Axes):
+        raise invalid("ax", "be a matplotlib Axes", type(ax).__name__)
     return ax
 
 

@@ -20,7 +20,7 @@ from .domain import Domain, Ellipse, Polyline, Segment, Slice, domain_from_dict
 from .enumerate import enumerate_regions
 from .errors import invalid
 from .network import Network
-from .network.cast import as_list
+from .network.cast import as_list, is_one_of
 
 if TYPE_CHECKING:
     from .estimators import Estimate
@@ -140,8 +140,9 @@ def chosen(names: Sequence[str] | None) -> list[ReferenceCase]:
     """The cases of these names, or all."""
     known = {case.name: case for case in load_reference()}
     wanted = list(known) if names is None else as_list(names, "cases", "names of cases")
-    if unknown := [name for name in wanted if name not in known]:
-        raise invalid("cases", "be names of cases of the suite (see linear-regions reference list)", unknown)
+    for name in wanted:
+        if not is_one_of(name, *known):
+            raise invalid("cases", "be names of cases of the suite (see linear-regions reference list)", repr(name))
     return [known[name] for name in wanted]
 
 
@@ -181,7 +182,7 @@ def score(
     """
     from .validation import validate
 
-    if quantity not in QUANTITIES:
+    if not is_one_of(quantity, *QUANTITIES):
         raise invalid("quantity", f"be one of {QUANTITIES}", repr(quantity))
     found = {}
     for case in chosen(cases):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
@@ -18,7 +17,14 @@ from .errors import InvalidInput, invalid
 from .geometry import Geometry, LineComplex, PlaneComplex
 from .halfspace_complex import HalfspaceComplex
 from .measures.patterns import stacked
-from .network.files import network_arrays, network_from_arrays, npz_path, read_arrays, write_arrays
+from .network.files import (
+    network_arrays,
+    network_from_arrays,
+    npz_path,
+    read_arrays,
+    refuse_differences,
+    write_arrays,
+)
 from .program import Program, compile_network
 from .rows import frame_of
 from .settle import Settler, make_settlers
@@ -26,12 +32,10 @@ from .solid_complex import SolidComplex
 from .space_complex import SpaceComplex
 
 FORMAT_KEY = "linear_regions_result"
-FORMAT_VERSION = 1
-MAX_BYTES = 2**36  # of all arrays together
+FORMAT_VERSION = 2
 
 Arrays = dict[str, NDArray[Any]]
 
-_KEYS = re.compile(rf"{FORMAT_KEY}|(network|domain|cells)_\w+|pattern[0-9]{{1,6}}|per_layer|certificate")
 _Fields = dict[str, tuple[type, int]]
 _FLAT: dict[int, _Fields] = {
     1: {"t": (np.float64, 1), "error": (np.float64, 1), "label": (np.int32, 1), "piece": (np.int32, 1)},
@@ -65,6 +69,11 @@ _SPACE: _Fields = {**_SOLID, "directions": (np.float64, 2), "whole": (np.int64, 
 
 def save_regions(regions: Regions, path: str | PathLike[str]) -> None:
     """Write what `load_regions` reads; see `Regions.save`."""
+    write_arrays(npz_path(path), _result_arrays(regions))
+
+
+def _result_arrays(regions: Regions) -> Arrays:
+    """A result as plain arrays; `_build` undoes it."""
     c = regions.certificate
     arrays: Arrays = {
         FORMAT_KEY: np.array(FORMAT_VERSION),
@@ -75,8 +84,7 @@ def save_regions(regions: Regions, path: str | PathLike[str]) -> None:
     arrays |= {f"domain_{key}": np.asarray(value) for key, value in regions.domain.to_dict().items()}
     known = regions.coarse if isinstance(regions.coarse, HalfspaceComplex) else regions.geometry
     arrays |= {f"cells_{name}": value for name, value in _stored(known).items()}
-    arrays |= {f"pattern{i}": packed for i, packed in enumerate(regions.packed_patterns)}
-    write_arrays(npz_path(path), arrays)
+    return arrays | {f"pattern{i}": packed for i, packed in enumerate(regions.packed_patterns)}
 
 
 def _stored(geometry: Geometry | HalfspaceComplex) -> Arrays:
@@ -95,8 +103,9 @@ def load_regions(path: str | PathLike[str]) -> Regions:
     Parameters
     ----------
     path : path_like
-        The file. It need not be trusted: nothing in it is executed, sizes are bounded and indices are checked. Whether
-        the cells are those of the network is for `Regions.check` to say.
+        The file. It need not be trusted: nothing in it is executed, its arrays must be those that belong to such a
+        result, not larger in all than the file, and indices are checked. Whether the cells are those of the network is
+        for `Regions.check` to say.
 
     Returns
     -------
@@ -105,7 +114,7 @@ def load_regions(path: str | PathLike[str]) -> Regions:
     Raises
     ------
     InvalidInput
-        If there is no such file, or it is damaged or of another kind.
+        If there is no such file, or it is damaged, incomplete or of another kind.
 
     Examples
     --------
@@ -122,7 +131,8 @@ def load_regions(path: str | PathLike[str]) -> Regions:
     if not file.is_file():
         raise invalid("path", "name an existing file", f"{str(file)!r}")
     try:
-        return _build(read_arrays(file, _KEYS, MAX_BYTES))
+        # Regions.save does not compress, so nothing larger than the file can be in it
+        return _build(read_arrays(file, file.stat().st_size))
     except Exception as error:  # damage shows itself in a dozen kinds of errors
         text = str(error) or type(error).__name__
         raise InvalidInput(f"{str(file)!r} must be a .npz file written by Regions.save; {text}") from error
@@ -156,7 +166,9 @@ def _build(arrays: Arrays) -> Regions:
     figures = _array(arrays, "certificate", np.int64, 1, (3,)).tolist()
     if min(figures) < 0:
         raise invalid("certificate", "hold numbers of signs", figures)
-    return Regions(network, domain, program, settlers, geometry, patterns, per_layer, Certificate(*figures))
+    regions = Regions(network, domain, program, settlers, geometry, patterns, per_layer, Certificate(*figures))
+    refuse_differences(arrays, _result_arrays(regions))
+    return regions
 
 
 def _array(arrays: Arrays, key: str, dtype: type, ndim: int, shape: tuple[int, ...] | None = None) -> NDArray[Any]:

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +19,7 @@ from .domain.curves import Curve
 from .enumerate import count_regions, enumerate_regions
 from .errors import InvalidInput, MissingExtra, invalid
 from .network import Network
-from .network.cast import as_list
+from .network.cast import MOST_SAMPLES, as_list, is_whole, real
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,14 +101,16 @@ class Validation:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write `record` to a JSON file."""
-        Path(path).write_text(json.dumps(self.record(), indent=1, allow_nan=False), encoding="utf-8")
+        try:
+            Path(path).write_text(json.dumps(self.record(), indent=1, allow_nan=False), encoding="utf-8")
+        except (TypeError, ValueError, OSError) as error:  # no path at all, a null character, no place for a file
+            raise invalid("path", "name a file that can be written", f"{path!r} ({error})") from error
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The estimates over the size of the sample, one colour a dtype, and the exact answer."""
-        import matplotlib.pyplot as plt
+        from .plot import axes_of
 
-        if ax is None:
-            ax = plt.figure().add_subplot()
+        ax = axes_of(ax)
         for number, dtype in enumerate(dict.fromkeys(row.dtype for row in self.rows)):
             own = [(row, v) for row, v in zip(self.rows, self.values, strict=True) if row.dtype == dtype]
             n = np.concatenate([np.full(len(v), row.n) for row, v in own])
@@ -189,13 +190,14 @@ def validate(
     torch = _torch()
     if not callable(estimator):
         raise invalid("estimator", "be callable", type(estimator).__name__)
-    if not (isinstance(seeds, Integral) and int(seeds) >= 1):
-        raise invalid("seeds", "be a positive whole number", seeds)
-    if not (isinstance(level, Real) and 0 < level < 1):
+    if not is_whole(seeds, 1, MOST_SAMPLES):
+        raise invalid("seeds", "be a positive whole number, at most 2**31", seeds)
+    if not 0 < real(level) < 1:
         raise invalid("level", "lie between 0 and 1", level)
-    kinds = [getattr(torch, str(name), None) for name in as_list(dtypes, "dtypes", "names of dtypes")]
+    names = as_list(dtypes, "dtypes", "names of dtypes")
+    kinds = [getattr(torch, name, None) if isinstance(name, str) else None for name in names]
     if not kinds or not all(isinstance(kind, torch.dtype) for kind in kinds):
-        raise invalid("dtypes", 'hold names of dtypes, as "float32"', list(dtypes))
+        raise invalid("dtypes", 'hold names of dtypes, as "float32"', f"{dtypes!r}")
     numbers = [_size(n) for n in as_list(sizes, "sizes", "numbers of samples")]
     if not numbers:
         raise invalid("sizes", "hold a number of samples or more", numbers)
@@ -215,8 +217,8 @@ def validate(
 
 
 def _size(n: object) -> int:
-    if isinstance(n, bool) or not (isinstance(n, Integral) and int(n) >= 1):
-        raise invalid("sizes", "hold positive whole numbers", n)
+    if not is_whole(n, 1, MOST_SAMPLES):
+        raise invalid("sizes", "hold positive whole numbers, at most 2**31", n)
     return int(n)
 
 
@@ -272,9 +274,9 @@ def _row(found: list[Estimate], exact: float, n: int, dtype: str, level: float) 
 def _exact_answer(name: str, network: Network, domain: Domain, truth: object, options: dict[str, Any]) -> float:
     if truth is not None:
         given = truth(network, domain) if callable(truth) else truth
-        if not (isinstance(given, Real) and math.isfinite(given)):
+        if math.isnan(number := real(given)):
             raise invalid("truth", "be a finite number, or give one of the network and the domain", repr(given))
-        return float(given)
+        return number
     if isinstance(domain, Curve) and name in ("transitions", "trajectory_length"):
         curve = curve_regions(network, domain)
         return float(curve.transitions if name == "transitions" else curve.image_lengths[-1])

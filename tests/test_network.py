@@ -14,7 +14,7 @@ import pytest
 
 from linear_regions import errors
 from linear_regions.errors import InvalidInput
-from linear_regions.network import Activation, Affine, Network, Unit
+from linear_regions.network import Activation, Affine, Network, Stage, Unit
 
 
 def random_network(*sizes, activation="relu", seed=0):
@@ -160,7 +160,7 @@ BIG = 2**53 + 1
         ([[[1]]], [[1], [1]], "^biases must hold 1 vectors"),
         (np.ones((2, 2)), [None, None], r"^weights\[0\] must have shape \(n_out, n_in\), got \(2,\)$"),
         ([np.ones((3, 2)), np.ones((4, 2))], [None] * 2, r"^weights\[1\] must have shape \(n_out, 3\), got \(4, 2\)$"),
-        ([np.ones((3, 2))], [np.ones(2)], r"^biases\[0\] must have shape \(3,\), got \(2,\)$"),
+        ([np.ones((3, 2))], [np.ones(4)], r"^biases\[0\] must have shape \(3,\), got \(4,\)$"),
         ([np.ones((3, 2))], [np.ones((3, 1))], r"^biases\[0\] must have shape \(3,\)"),
         ([np.ones((0, 2))], [None], r"^weights\[0\] must have at least one row and one column"),
         ([np.ones((3, 0))], [None], r"^weights\[0\] must have at least one row"),
@@ -226,6 +226,95 @@ def test_chain_puts_identities_between_units():
     assert network.layers[0].affine.weight.tolist() == [[1.0]]
     assert network([[-1], [0.25]]).tolist() == [[1.0], [1.0]]
     assert network.widths == (1, 1, 1)
+
+
+RELU = Activation.uniform(Unit.relu(), 2)
+SQUARE = Affine.from_arrays(np.eye(2), [5, 0])
+TALL = Affine.from_arrays(np.ones((5, 2)))
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        # the last map takes the input, past a unit that is always off: one region, where the chain has others
+        (
+            [Stage(SQUARE, (-1,)), Stage(RELU, (0,)), Stage(SQUARE, (-1,))],
+            r"^stages\[2\].inputs must be \(1,\), .*chains",
+        ),
+        ([Stage(SQUARE, (0,))], r"^stages\[0\].inputs must be \(-1,\)"),
+        ([Stage(SQUARE, [-1])], r"^stages\[0\].inputs must be \(-1,\)"),
+        ([Stage(SQUARE, (-1,)), Stage(RELU, (False,))], r"^stages\[1\].inputs must be \(0,\)"),
+        ([Stage(SQUARE, (-1,)), Stage(SQUARE, (0, -1))], r"^stages\[1\].inputs must be \(0,\), .* got \(0, -1\)"),
+        ([Stage(SQUARE, (np.zeros(2),))], r"^stages\[0\].inputs must be \(-1,\)"),
+        ([Stage(RELU, (-1,))], r"^stages\[0\].op must follow an Affine"),
+        ([Stage(SQUARE, (-1,)), Stage(RELU, (0,)), Stage(RELU, (1,))], r"^stages\[2\].op must follow an Affine"),
+        ([Stage(TALL, (-1,)), Stage(RELU, (0,))], r"^stages\[1\].op must take 5 values, .* got Activation\(relu, 2"),
+        ([Stage(TALL, (-1,)), Stage(TALL, (0,))], r"^stages\[1\].op must take 5 values, .* got Affine\(2 -> 5\)"),
+        ([Stage("relu", (-1,))], r"^stages\[0\].op must be an Affine or an Activation, got str"),
+        ([SQUARE], r"^stages\[0\] must be a Stage, got Affine"),
+        ([], "^stages must hold at least one stage"),
+        (None, "^stages must be a sequence of Stage"),
+    ],
+)
+def test_stages_that_are_no_chain(stages, message):
+    with pytest.raises(InvalidInput, match=message):
+        Network(stages)
+
+
+@pytest.mark.parametrize(
+    ("ops", "message"),
+    [
+        ([SQUARE, Affine.from_arrays(np.ones((1, 5)))], r"^ops\[1\] must take 2 values, .* got Affine\(5 -> 1\)"),
+        ([SQUARE, RELU, Activation.uniform(Unit.relu(), 3)], r"^ops\[2\] must take 2 values"),
+        ([SQUARE, "relu"], r"^ops\[1\] must be an Affine or an Activation"),
+        ([], "^stages must hold at least one"),
+        (SQUARE, "^ops must be a sequence"),
+    ],
+)
+def test_chains_that_do_not_fit(ops, message):
+    with pytest.raises(InvalidInput, match=message):
+        Network.chain(ops)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Affine([[1.0]], np.zeros(1)), "^weight must be a C-contiguous float64 array"),
+        (lambda: Affine(np.eye(2)[:, :1], np.zeros(2)), "^weight must be a C-contiguous float64 array"),
+        (lambda: Affine(np.eye(2), np.zeros(2, np.float32)), "^bias must be a C-contiguous float64 array"),
+        (lambda: Affine(np.ones(2), np.zeros(2)), "^weight must have 2 axes"),
+        (lambda: Affine(np.ones((0, 2)), np.zeros(0)), "^weight must have 2 axes and no empty one"),
+        (lambda: Affine(np.eye(2), np.zeros(3)), r"^bias must have shape \(2,\), got \(3,\)"),
+        (lambda: Affine(np.full((1, 1), np.nan), np.zeros(1)), "^weight must be finite"),
+        (lambda: Activation([Unit.relu()], np.zeros(1, np.int64)), "^units must be a tuple of Unit"),
+        (lambda: Activation((Unit.relu(),), [0]), "^kind must be an int64 array"),
+        (lambda: Activation((Unit.relu(),), np.zeros(0, np.int64)), "^kind must be an int64 array"),
+        (lambda: Activation((Unit.relu(),), np.array([0, 1])), "^kind must index the 1 units, got 0 to 1"),
+    ],
+)
+def test_operations_hold_what_they_say(make, message):
+    with pytest.raises(InvalidInput, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "biases", "named"),
+    [
+        ([(2, 16), (16, 1)], [16, 1], 0),  # as scikit-learn's coefs_ and intercepts_
+        ([(2, 16), (16, 1)], [None, None], 1),
+        ([(2, 2), (2, 5), (5, 1)], [2, 5, 1], 1),  # a square layer passes
+        ([(2, 2), (2, 5), (5, 1)], [None] * 3, 1),
+        ([(3, 2), (3, 4)], [3, 4], 1),
+    ],
+)
+def test_transposed_weights_are_named(shapes, biases, named):
+    weights = [np.ones(shape) for shape in shapes]
+    vectors = [None if n is None else np.ones(n) for n in biases]
+    with pytest.raises(
+        InvalidInput, match=rf"^weights\[{named}\] must have shape \(n_out, .*fits transposed: pass the \.T"
+    ):
+        Network.from_arrays(weights, vectors)
+    Network.from_arrays([w.T for w in weights] if shapes[0] != (3, 2) else [weights[0], weights[1].T], vectors)
 
 
 def test_error_family():

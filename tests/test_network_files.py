@@ -81,7 +81,15 @@ def test_plain_files(tmp_path):
         ({"b1": None}, "b1 is missing"),
         ({"W1": None, "b1": None, "W2": np.ones((1, 3))}, "W1 is missing"),
         ({"W1": np.ones((1, 4))}, r"W1 must have shape \(n_out, 3\), got \(1, 4\)"),
-        ({"b0": np.ones(2)}, r"b0 must have shape \(3,\), got \(2,\)"),
+        ({"b0": np.ones(4)}, r"b0 must have shape \(3,\), got \(4,\)"),
+        (
+            {"W0": np.ones((2, 3))},
+            r"W0 must have shape \(n_out, n_in\), got \(2, 3\), which fits transposed: pass the \.T",
+        ),
+        ({"W1": None}, "W1 is missing"),
+        ({"b7": np.ones(1)}, "W2 is missing"),
+        ({"kind0": np.zeros(3, int)}, "linear_regions_format is missing"),
+        ({"unit_slopes": np.array(["0/1", "1/1"])}, "linear_regions_format is missing"),
         ({"W0": np.full((3, 2), np.nan)}, "W0 must be finite"),
         ({"W0": np.ones((3, 2), complex)}, "W0 must hold plain numbers, got dtype complex128"),
         ({"W0": np.full((3, 2), None)}, "W0 must hold plain numbers, got dtype object"),
@@ -103,7 +111,29 @@ def test_bad_plain_files(tmp_path, changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"linear_regions_format": np.array(2)}, "linear_regions_format must be 1, got 2"),
+        ({"linear_regions_format": np.array(1)}, "linear_regions_format must be 2, got 1"),
+        ({"linear_regions_format": np.array([2])}, r"linear_regions_format must be 2, got \[2\]"),
+        ({"linear_regions_format": np.array("2")}, "linear_regions_format must be 2, got 2"),
+        (
+            {"units_follow": np.array([1, 1, 0])},
+            r"units_follow must hold a bool for each layer, got int64 of shape \(3,\)",
+        ),
+        ({"units_follow": np.array([True, True])}, "(W2|b2) is no part of"),
+        ({"units_follow": np.array([True, False, False])}, "kind1 is no part of"),
+        ({"units_follow": np.array([True] * 3)}, "kind2 is missing"),
+        ({"units_follow": np.array([True, True, False, False])}, "W3 is missing"),
+        ({"W2": None, "b2": None}, "W2 is missing"),
+        ({"W9": np.eye(2)}, "W9 is no part of"),
+        ({"relu": np.array([True, True, False])}, "relu is no part of"),
+        ({"note": np.array("mine")}, "note is no part of"),
+        (
+            {
+                "unit_pieces": np.array([2, 1]),
+                "unit_slopes": np.array(["0/1", "1/1", "1/1"]),
+                "unit_intercepts": np.array(["0/1"] * 3),
+            },
+            "unit_intercepts is not as it is written",
+        ),
         ({"unit_slopes": None}, "unit_slopes is missing"),
         ({"unit_pieces": np.array([3])}, "unit_pieces must match"),
         ({"unit_pieces": np.array([-2, 4])}, "unit_pieces must match"),
@@ -128,6 +158,21 @@ def test_bad_saved_files(tmp_path, changes, message):
     np.savez(path, **arrays)
     with pytest.raises(InvalidInput, match=message):
         load_network(path)
+
+
+@pytest.mark.parametrize("activation", ["relu", "hardsigmoid", ["leaky_relu", ["relu", ODD, "relu6", ODD, "identity"]]])
+def test_every_array_is_needed(tmp_path, activation):
+    path = tmp_path / "a.npz"
+    network(activation).save(path)
+    with np.load(path) as content:
+        arrays = dict(content)
+    assert len(arrays) == 14
+    for key in arrays:
+        np.savez(path, **{other: value for other, value in arrays.items() if other != key})
+        with pytest.raises(InvalidInput, match=f"{key} is missing"):
+            load_network(path)
+    np.savez(path, **arrays)
+    load_network(path)
 
 
 def test_bad_paths(tmp_path):

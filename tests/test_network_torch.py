@@ -5,15 +5,18 @@ from __future__ import annotations
 import builtins
 import copy
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+import linear_regions as lr
 from linear_regions.errors import InvalidInput, MissingExtra, UnsupportedModule
 from linear_regions.network import Network, Unit
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
+prune = pytest.importorskip("torch.nn.utils.prune")
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +48,7 @@ ACTIVATIONS = [
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 def test_every_activation(activation):
-    model = nn.Sequential(nn.Linear(3, 8), activation, nn.Linear(8, 2))
+    model = nn.Sequential(nn.Linear(3, 8), activation, nn.Linear(8, 2)).double()
     network = Network.from_torch(model)
     assert network.widths == (8,)
     agrees(network, model, (3,))
@@ -104,6 +107,68 @@ def test_parameters_are_exact(dtype):
     assert Network.from_arrays([model.weight], [model.bias]) == network
 
 
+def test_regions_of_a_float32_model_whose_slope_is_rounded():
+    model = nn.Sequential(nn.Linear(1, 1), nn.LeakyReLU(0.01), nn.Linear(1, 1), nn.ReLU())
+    with torch.no_grad():
+        for layer, bias in ((model[0], 0.0), (model[2], 0.01)):
+            layer.weight.fill_(1.0)
+            layer.bias.fill_(bias)
+    # in float32 the second neuron vanishes exactly at -1, the end of the interval
+    for own, n_regions in ((model, 2), (copy.deepcopy(model).double(), 3)):
+        assert lr.count_regions(Network.from_torch(own), lr.Segment([-1], [1])) == n_regions
+
+
+HALVES = [torch.float16, torch.bfloat16]
+
+
+@pytest.mark.parametrize("dtype", [*HALVES, torch.float32, torch.float64])
+@pytest.mark.parametrize("number", [0.01, 0.1, 0.3, -0.7, 1 + 2**-8 + 2**-30, 1e-30])
+def test_python_numbers_are_those_that_run(dtype, number):
+    values = -torch.linspace(0.5, 3, 2001, dtype=torch.float64).to(dtype)
+    leaky = Network.from_torch(nn.Sequential(nn.LeakyReLU(number), nn.Linear(1, 1).to(dtype))).activations[0].units[0]
+    expected = values.double() * float(leaky.slopes[0])
+    assert torch.equal(nn.LeakyReLU(number)(values), expected.to(dtype))
+    assert leaky.slopes[0] == Fraction(torch.tensor(number, dtype=torch.promote_types(dtype, torch.float32)).item())
+    low = min(number, -number)
+    clamp = Network.from_torch(nn.Sequential(nn.Hardtanh(low, 2.0), nn.Linear(1, 1).to(dtype))).activations[0].units[0]
+    lowest = nn.Hardtanh(low, 2.0)(torch.tensor([-100.0], dtype=dtype)).item()
+    assert clamp.breakpoints[0] == lowest
+    assert clamp(-100) == Fraction(lowest)
+
+
+def test_models_without_parameters_are_taken_in_float64():
+    network = Network.from_torch(nn.Sequential(nn.LeakyReLU(0.01), nn.Hardtanh(-0.1, 0.1)), (1,))
+    assert network.activations[0].units == (Unit.leaky_relu(0.01),)
+    assert network.activations[1].units == (Unit.hardtanh(-0.1, 0.1),)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2).double()),
+            r"^model\.2\.weight must have dtype torch\.float32, as the parameters before it, got torch\.float64",
+        ),
+        (nn.Sequential(nn.Linear(2, 2), nn.PReLU().half()), r"^model\.1\.weight must have dtype torch\.float32"),
+        (
+            nn.Sequential(nn.Linear(2, 2), nn.Hardtanh(-1e300, 1)),
+            r"^model\.1: Hardtanh: min_val must be finite in torch\.f",
+        ),
+        (
+            nn.Sequential(nn.Linear(2, 2), nn.LeakyReLU(1e300)),
+            r"^model\.1: LeakyReLU: slope must be finite in torch\.f",
+        ),
+        (
+            nn.Sequential(nn.Linear(2, 2), nn.Hardtanh(0.1, 0.1 + 1e-12)),
+            r"^model\.1: Hardtanh: max_val must be larger than min_val = 0\.1000000014.* in torch\.float32",
+        ),
+    ],
+)
+def test_types_and_numbers_that_torch_would_not_run(model, message):
+    with pytest.raises(InvalidInput, match=message):
+        Network.from_torch(model)
+
+
 def test_the_model_is_left_as_it_was():
     model = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.0), nn.ReLU())
     before = {key: value.clone() for key, value in model.state_dict().items()}
@@ -155,6 +220,28 @@ def patched_linear():
     return linear
 
 
+class OwnCall(nn.Linear):
+    def _call_impl(self, *args, **kwargs):
+        return 2 * super()._call_impl(*args, **kwargs)
+
+
+class OwnNumbers(nn.LeakyReLU):
+    def __getattribute__(self, name):
+        return 0.5 if name == "negative_slope" else super().__getattribute__(name)
+
+
+def with_own(name):
+    linear = nn.Linear(2, 2)
+    setattr(linear, name, lambda x: x)
+    return linear
+
+
+def pruned_linear():
+    linear = nn.Linear(2, 2)
+    prune.l1_unstructured(linear, "weight", 1)
+    return linear
+
+
 def hooked_linear():
     linear = nn.Linear(2, 2)
     linear.register_forward_hook(lambda module, args, output: output + 1)
@@ -172,6 +259,13 @@ def hooked_linear():
         (Doubling(2, 2), r"Doubling changes what Linear computes"),
         (Skipping(nn.ReLU(), nn.ReLU()), r"Skipping changes what Sequential computes"),
         (patched_linear(), r"Linear changes what Linear computes"),
+        (OwnCall(2, 2), r"OwnCall changes what Linear computes"),
+        (OwnNumbers(), r"OwnNumbers changes what LeakyReLU computes"),
+        (with_own("_call_impl"), r"Linear changes what Linear computes"),
+        (with_own("_wrapped_call_impl"), r"Linear changes what Linear computes"),
+        (with_own("_slow_forward"), r"Linear changes what Linear computes"),
+        (with_own("_compiled_call_impl"), r"Linear changes what Linear computes"),
+        (pruned_linear(), r"Linear has forward hooks"),
         (hooked_linear(), r"Linear has forward hooks"),
         (nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), r"Linear has parametrizations"),
         (nn.ModuleList([nn.Linear(2, 2)]), r"ModuleList is not supported"),
@@ -196,6 +290,35 @@ def test_container_hooks_and_computed_weights():
     model[0].weight = torch.ones(2, 2)
     with pytest.raises(UnsupportedModule, match=r"^model\.0\.weight is computed"):
         Network.from_torch(model)
+
+
+@pytest.mark.parametrize("kind", ["forward_hook", "forward_pre_hook"])
+def test_hooks_of_all_modules(kind):
+    model = nn.Linear(2, 2)
+    handle = getattr(torch.nn.modules.module, f"register_module_{kind}")(lambda module, *args: None)
+    try:
+        with pytest.raises(UnsupportedModule, match=r"^torch has forward hooks of all modules"):
+            Network.from_torch(model)
+    finally:
+        handle.remove()
+    Network.from_torch(model)
+
+
+def test_a_patched_torch(monkeypatch):
+    model = nn.Sequential(nn.Linear(2, 2))
+    for holder, name in ((nn.Module, "_call_impl"), (nn.Linear, "forward"), (nn.Sequential, "forward")):
+        with monkeypatch.context() as patch:
+            patch.setattr(holder, name, lambda self, x: x)
+            with pytest.raises(UnsupportedModule, match="changes what"):
+                Network.from_torch(model)
+    Network.from_torch(model)
+
+
+def test_compiled_modules_compute_the_same():
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    network = Network.from_torch(model)
+    model.compile(backend="eager")
+    assert Network.from_torch(model) == network
 
 
 def broken(value, dtype=torch.float32):
@@ -257,6 +380,18 @@ def test_odd_tensors_as_arrays():
         with pytest.raises(InvalidInput, match=message):
             Network.from_arrays([tensor], [None])
     assert Network.from_arrays([torch.eye(2).T], [torch.zeros(2, dtype=torch.int32)]).n_outputs == 2
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_views_that_negate_or_conjugate_hold_plain_numbers(dtype):
+    weight = torch.tensor([[1 + 2j, 3 - 0.5j]], dtype=dtype).conj()
+    assert weight.imag.is_neg()
+    assert Network.from_arrays([weight.imag], [None]).layers[0].affine.weight.tolist() == [[-2.0, 0.5]]
+    model = nn.Linear(2, 1, dtype=weight.imag.dtype)
+    model.weight = nn.Parameter(weight.imag)
+    assert Network.from_torch(model).layers[0].affine.weight.tolist() == [[-2.0, 0.5]]
+    with pytest.raises(InvalidInput, match=r"^weights\[0\] must be an array of real numbers .* got dtype complex"):
+        Network.from_arrays([weight], [None])
 
 
 def test_torch_missing(monkeypatch):

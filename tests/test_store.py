@@ -44,6 +44,32 @@ def test_save_and_load(domain: Any, tmp_path: Path) -> None:
     again.check()
     regions.save(tmp_path / "again.npz")
     assert (tmp_path / "cells.npz").read_bytes() == (tmp_path / "again.npz").read_bytes()
+    every_array_is_needed(tmp_path / "cells.npz")
+
+
+def every_array_is_needed(path: Path) -> None:
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    for change in [*arrays, "pattern9", "cells_other", "domain_other", "network_W9", "note"]:
+        changed = {key: value for key, value in arrays.items() if key != change}
+        np.savez(path, **(changed if change in arrays else {**arrays, change: np.zeros(1)}))
+        with pytest.raises(lr.InvalidInput, match="cells.npz"):
+            lr.load_regions(path)
+
+
+def test_results_of_linear_programs_need_every_array(tmp_path: Path) -> None:
+    enumerated(he_net(3, 4), lr.Box([-1] * 3, [1] * 3), method="lp").save(tmp_path / "cells.npz")
+    assert len(lr.load_regions(tmp_path / "cells.npz")) > 1
+    every_array_is_needed(tmp_path / "cells.npz")
+
+
+def test_what_a_result_file_holds_is_no_larger_than_it(tmp_path: Path) -> None:
+    enumerated(he_net(2, 4), SQUARE).save(tmp_path / "cells.npz")
+    with np.load(tmp_path / "cells.npz") as stored:
+        arrays = {**stored, "cells_x": np.zeros((10**6, 2))}
+    np.savez_compressed(tmp_path / "bomb.npz", **arrays)
+    with pytest.raises(lr.InvalidInput, match="its arrays must not exceed [0-9]{4,5} bytes together, got 16[0-9]{6}"):
+        lr.load_regions(tmp_path / "bomb.npz")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +82,7 @@ def test_save_and_load(domain: Any, tmp_path: Path) -> None:
         ({"pattern0": np.zeros((3, 1), np.uint64)}, "pattern0 must hold uint64 of shape"),
         ({"certificate": np.zeros(3)}, "certificate must hold int64"),
         ({"domain_kind": np.array("torus")}, "kind must be one of"),
-        ({"linear_regions_result": np.array(7)}, "linear_regions_result must be 1, got 7"),
+        ({"linear_regions_result": np.array(7)}, "linear_regions_result must be 2, got 7"),
         ({"per_layer": np.array([object()], object)}, "plain numbers|pickle|object"),
     ],
 )

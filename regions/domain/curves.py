@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
-from linear_regions.network.cast import exact_array, read_only
+from linear_regions.network.cast import exact_array, flag, read_only
 
 from .chart import INNER_CORNER, LOWER_END, UPPER_END, LineChart, PieceChart, whole_line
 from .flat import vector
@@ -227,10 +228,11 @@ class Polyline(Curve):
         corners = exact_array(points, "points")
         if corners.ndim != 2 or len(corners) < 2 or not corners.shape[1]:
             raise invalid("points", "have shape (k, n_0) with k >= 2", corners.shape)
-        if closed and len(corners) < 3:
+        ring = flag(closed, "closed")
+        if ring and len(corners) < 3:
             raise invalid("points", "be at least 3 for a closed polyline", len(corners))
         object.__setattr__(self, "points", read_only(corners))
-        object.__setattr__(self, "closed", bool(closed))
+        object.__setattr__(self, "closed", ring)
         same = np.flatnonzero((self._vertices[1:] == self._vertices[:-1]).all(axis=1))
         if len(same):
             i = int(same[0])
@@ -244,18 +246,26 @@ class Polyline(Curve):
         Parameters
         ----------
         image : array_like, of any shape
-            Flattened after it is translated. Translations that leave it as it is are left out.
+            Flattened after it is translated. Where it repeats itself, the curve is closed after one period.
         axis : int
             Along which it is translated: by default the last, horizontally.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such axis, or the image has fewer than three different translations.
         """
         pixels = exact_array(image, "image")
-        if not -pixels.ndim <= axis < pixels.ndim:
-            raise invalid("axis", f"be an axis of an image of shape {pixels.shape}", axis)
-        moved = np.stack([np.roll(pixels, j, axis).ravel() for j in range(pixels.shape[axis])])
-        moved = moved[(moved != np.roll(moved, 1, axis=0)).any(axis=1)]
+        if not (isinstance(axis, Integral) and -pixels.ndim <= axis < pixels.ndim):
+            raise invalid("axis", f"be an axis of an image of shape {pixels.shape}", repr(axis))
+        moved = [pixels]
+        for j in range(1, pixels.shape[axis]):
+            if np.array_equal(following := np.roll(pixels, j, int(axis)), pixels):
+                break
+            moved.append(following)
         if len(moved) < 3:
             raise invalid("image", "have at least three different translations", len(moved))
-        return cls(moved, closed=True)
+        return cls(np.stack([own.ravel() for own in moved]), closed=True)
 
     @property
     def _vertices(self) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -66,7 +67,22 @@ class Ellipse(Curve):
         """Around zero, the entries of a and b standard normal: inputs of mean square norm n_inputs.
 
         As in Novak et al. 2018, section 3.3.
+
+        Parameters
+        ----------
+        n_inputs : int
+            Two or more.
+        rng : numpy.random.Generator
+
+        Raises
+        ------
+        InvalidInput
+            If an argument is another.
         """
+        if not (isinstance(n_inputs, Integral) and n_inputs >= 2):
+            raise invalid("n_inputs", "be a whole number, at least 2", repr(n_inputs))
+        if not isinstance(rng, np.random.Generator):
+            raise invalid("rng", "be a numpy.random.Generator, as numpy.random.default_rng(0) is", repr(rng))
         a, b = rng.normal(size=(2, n_inputs))
         return cls(np.zeros(n_inputs), a, b)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
-from linear_regions.network.cast import exact_array, read_only
+from linear_regions.network.cast import exact_array, is_one_of, read_only, real
 
 from .chart import (
     AffineChart,
@@ -104,10 +103,10 @@ class Slice(Domain):
         p = exact_array(points, "points")
         if p.ndim != 2 or len(p) != 3 or p.shape[1] < 2:
             raise invalid("points", "have shape (3, n_0) with n_0 >= 2", p.shape)
-        if not (isinstance(margin, Real) and 0 <= margin < np.inf):
+        if not real(margin) >= 0:
             raise invalid("margin", "be a number, at least 0 and finite", margin)
-        if shape != "square":
-            raise invalid("shape", 'be "square"', shape)
+        if not is_one_of(shape, "square"):
+            raise invalid("shape", 'be "square"', repr(shape))
         if not full_rank(np.column_stack([p[1] - p[0], p[2] - p[0]])):
             raise invalid("points", "not lie on one line", "points that do")
         with np.errstate(over="ignore"):

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
+from linear_regions.network.cast import is_whole
 
 from .chart import AffineChart, HalfspaceChart, LineChart, SpaceChart, generic, identity_chart, whole_line
 from .store import Domain
@@ -50,7 +50,7 @@ class Space(Domain):
     kind: ClassVar[str] = "space"
 
     def __init__(self, dim: int) -> None:
-        if not (isinstance(dim, Integral) and dim >= 1):
+        if not is_whole(dim, 1):
             raise invalid("dim", "be an integer of at least 1", repr(dim))
         object.__setattr__(self, "d", int(dim))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 from linear_regions.domain import Box, Domain, Segment
 from linear_regions.enumerate import enumerate_regions
 from linear_regions.errors import invalid
+from linear_regions.network.cast import is_one_of, real
 
 from .distance import least_distances
 from .estimate import Estimate, mean_estimate
@@ -80,9 +80,9 @@ def boundary_volume(
     >>> abs(found.value - 4) < 4 * found.standard_error
     True
     """
-    if method not in ("crofton", "coarea", "tube"):
+    if not is_one_of(method, "crofton", "coarea", "tube"):
         raise invalid("method", 'be "crofton", "coarea" or "tube"', repr(method))
-    if width is not None and not (isinstance(width, Real) and 0 < width < math.inf):
+    if width is not None and not real(width) > 0:
         raise invalid("width", "be a positive number", width)
     network, own = prepared(model, device, dtype), chosen_generator(generator)
     fitting(network.network, domain)

@@ -8,6 +8,9 @@ from statistics import NormalDist
 
 import torch
 
+from linear_regions.errors import invalid
+from linear_regions.network.cast import real
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -39,6 +42,8 @@ class Estimate:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """A confidence interval by the normal distribution; NaN where no standard error is known."""
+        if not 0 < real(level) < 1:
+            raise invalid("level", "lie between 0 and 1", repr(level))
         reach = NormalDist().inv_cdf((1 + level) / 2) * self.standard_error
         return self.value - reach, self.value + reach
 

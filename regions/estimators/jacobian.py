@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from linear_regions.errors import invalid
+from linear_regions.network.cast import is_one_of
 
 from .estimate import Estimate, mean_estimate
 from .forward import TorchNetwork, prepared, sampling
@@ -56,7 +57,7 @@ def jacobian_norm(
     >>> lr.estimators.jacobian_norm(network, lr.Box([-1, -1], [1, 1]), n=100, output="logits").value
     5.0
     """
-    if output not in ("softmax", "logits"):
+    if not is_one_of(output, "softmax", "logits"):
         raise invalid("output", 'be "softmax" or "logits"', repr(output))
     network, own = prepared(model, device, dtype), chosen_generator(generator)
     if output == "softmax" and network.network.n_outputs < 2:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Real
 
 import torch
@@ -65,7 +64,7 @@ def local_complexity(
     m, n_inputs = count_of(n_directions, "n_directions"), network.network.n_inputs
     if m > n_inputs:
         raise invalid("n_directions", f"be at most the number of inputs, {n_inputs}", m)
-    if not (isinstance(radius, Real) and 0 < radius < math.inf):
+    if not (isinstance(radius, Real) and 0 < radius < 2**1023):
         raise invalid("radius", "be a positive number", radius)
     counts = []
     with sampling():
@@ -82,7 +81,7 @@ def local_complexity(
     return mean_estimate(
         torch.cat(counts),
         1.0,
-        f"local complexity, radius {radius:g}",
+        f"local complexity, radius {float(radius):g}",
         own.initial_seed(),
         network.device,
         network.dtype,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from linear_regions.domain import Domain
 from linear_regions.errors import invalid
+from linear_regions.network.cast import is_one_of
 
 from .estimate import Estimate, name_of
 from .forward import TorchNetwork, prepared, sampling
@@ -62,7 +63,7 @@ def unique_patterns(
     >>> lr.estimators.unique_patterns(network, lr.Box([-1, -1], [1, 1]), n=1000).value
     4.0
     """
-    if method not in ("observed", "chao1", "good-turing"):
+    if not is_one_of(method, "observed", "chao1", "good-turing"):
         raise invalid("method", 'be "observed", "chao1" or "good-turing"', repr(method))
     network, own = prepared(model, device, dtype), chosen_generator(generator)
     fitting(network.network, domain)

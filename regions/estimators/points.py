@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from linear_regions.domain import Box, Domain, Ellipse, Line, Polyline, Polytope
 from linear_regions.domain.curves import Curve
 from linear_regions.errors import invalid
 from linear_regions.network import Network
-from linear_regions.network.cast import exact_array
+from linear_regions.network.cast import MOST_SAMPLES, exact_array, is_whole
 
 from .forward import TorchNetwork
 
@@ -31,8 +30,8 @@ def chosen_generator(generator: torch.Generator | None) -> torch.Generator:
 
 def count_of(n: object, name: str, least: int = 1) -> int:
     """A number of samples."""
-    if isinstance(n, bool) or not (isinstance(n, Integral) and int(n) >= least):
-        raise invalid(name, f"be a whole number of at least {least}", n)
+    if not is_whole(n, least, MOST_SAMPLES):
+        raise invalid(name, f"be a whole number of at least {least} and at most 2**31", n)
     return int(n)
 
 

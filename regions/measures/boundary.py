@@ -12,7 +12,7 @@ from linear_regions.bits import flat_ranges
 from linear_regions.errors import InvalidInput, invalid
 from linear_regions.geometry import SLACK, UNIT, LineComplex
 from linear_regions.halfspace_complex import HalfspaceComplex
-from linear_regions.network.cast import read_only
+from linear_regions.network.cast import is_one_of, is_whole, read_only
 from linear_regions.program import Program
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
@@ -91,13 +91,13 @@ def _facets_without_corners(program: Program, complex: HalfspaceComplex) -> Face
 
 
 def _check_codim(regions: Regions, codim: object) -> None:
-    if codim not in range(1, regions.dim + 1):
+    if not is_whole(codim, 1, regions.dim):
         raise invalid("codim", f"be an integer from 1 to {regions.dim}, the dimension of the domain", repr(codim))
 
 
 def check_by(by: object) -> None:
     """Raise unless sums can be given so."""
-    if by not in (None, "layer", "neuron"):
+    if not (by is None or is_one_of(by, "layer", "neuron")):
         raise invalid("by", 'be None, "layer" or "neuron"', repr(by))
 
 

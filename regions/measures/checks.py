@@ -15,6 +15,7 @@ from linear_regions.domain import Polyline
 from linear_regions.errors import InvariantViolated
 from linear_regions.geometry import LineComplex, PlaneComplex
 from linear_regions.halfspace_complex import HalfspaceComplex
+from linear_regions.network.cast import flag
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
 
@@ -34,6 +35,7 @@ _CHUNK = 1 << 13
 
 def check(regions: Regions, *, exact: bool) -> None:
     """Raise if an invariant fails; see `Regions.check`."""
+    exact = flag(exact, "exact")
     if isinstance(regions.coarse, HalfspaceComplex):
         _raise([*_numbers(regions)])
         with np.errstate(all="ignore"):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
+from linear_regions.network.cast import is_one_of
 
 from .maps import Arithmetic, one_chart, output_affine, walk
 
@@ -24,11 +25,9 @@ Ints = NDArray[np.int64]
 
 def count(regions: Regions, definition: str) -> int:
     """Number of regions; see `Regions.count`."""
-    if definition == "R2":
-        return len(regions)
-    if definition == "R6":
-        return distinct_maps(regions)
-    raise invalid("definition", 'be "R2" or "R6" so far', repr(definition))
+    if not is_one_of(definition, "R2", "R6"):
+        raise invalid("definition", 'be "R2" or "R6" so far', repr(definition))
+    return len(regions) if definition == "R2" else distinct_maps(regions)
 
 
 def distinct_maps(regions: Regions) -> int:

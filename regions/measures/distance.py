@@ -12,6 +12,7 @@ from scipy.optimize import nnls
 from linear_regions.bits import flat_ranges
 from linear_regions.errors import InvalidInput, invalid
 from linear_regions.geometry import LineComplex, PlaneComplex
+from linear_regions.network.cast import is_one_of
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
 
@@ -28,7 +29,7 @@ _CHUNK = 1 << 16
 
 def distance(regions: Regions, points: object, to: str) -> Floats:
     """Distances to the nearest facet; see `Regions.distance`."""
-    if to != "activation":
+    if not is_one_of(to, "activation"):
         raise invalid("to", 'be "activation" so far', repr(to))
     given = points_in_slice(regions, points)
     cells = regions.find(given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from linear_regions.domain import Box, Polytope, Slice
 from linear_regions.errors import invalid
-from linear_regions.network.cast import read_only
+from linear_regions.network.cast import MOST_SAMPLES, is_whole, read_only
 
 if TYPE_CHECKING:
     from linear_regions.complex import Regions
@@ -38,9 +37,9 @@ class VolumeEstimates(NamedTuple):
 
 def estimated_volumes(regions: Regions, n_points: int, seed: int) -> VolumeEstimates:
     """See `Regions.estimated_volumes`."""
-    if not (isinstance(n_points, Integral) and n_points >= 1):
-        raise invalid("n_points", "be at least 1, a whole number", n_points)
-    if not (isinstance(seed, Integral) and seed >= 0):
+    if not is_whole(n_points, 1, MOST_SAMPLES):
+        raise invalid("n_points", "be a whole number, at least 1 and at most 2**31", n_points)
+    if not is_whole(seed, 0):
         raise invalid("seed", "be a whole number, not negative", seed)
     domain = regions.domain.domain if isinstance(regions.domain, Slice) else regions.domain
     if not isinstance(domain, Box | Polytope):

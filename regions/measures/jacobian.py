@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from linear_regions.errors import invalid
 from linear_regions.geometry import LineComplex, PlaneComplex
 from linear_regions.measures.maps import gradients
+from linear_regions.network.cast import is_one_of
 from linear_regions.solid_complex import SolidComplex
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _MOST_ROUNDS = 100
 
 def mean_jacobian_norm(regions: Regions, output: Literal["logits", "softmax"]) -> float:
     """See `Regions.mean_jacobian_norm`."""
-    if output not in ("logits", "softmax"):
+    if not is_one_of(output, "logits", "softmax"):
         raise invalid("output", 'be "logits" or "softmax"', repr(output))
     if not np.isfinite(regions.volumes).all():
         raise invalid("domain", "be bounded, for a mean over it", repr(regions.domain))

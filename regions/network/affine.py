@@ -14,19 +14,33 @@ from .cast import FloatArray, exact_array, read_only
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """The map ``x -> weight @ x + bias``. It owns its arrays and locks them.
+    """The map ``x -> weight @ x + bias``. It owns its arrays and locks them; `from_arrays` copies them first.
 
     Attributes
     ----------
     weight : (n_out, n_in) ndarray of float64, C-contiguous, read-only
     bias : (n_out,) ndarray of float64, read-only
+
+    Raises
+    ------
+    InvalidInput
+        If the arrays are not such, or a number is not finite.
     """
 
     weight: FloatArray
     bias: FloatArray
 
     def __post_init__(self) -> None:
-        """Lock the arrays."""
+        """Check and lock the arrays."""
+        for name, array, axes in (("weight", self.weight, 2), ("bias", self.bias, 1)):
+            if type(array) is not np.ndarray or array.dtype != np.float64 or not array.flags.c_contiguous:
+                raise invalid(name, "be a C-contiguous float64 array (see Affine.from_arrays)", type(array).__name__)
+            if array.ndim != axes or array.size == 0:
+                raise invalid(name, f"have {axes} axes and no empty one", f"shape {array.shape}")
+            if not np.isfinite(array).all():
+                raise invalid(name, "be finite", "other numbers")
+        if len(self.bias) != len(self.weight):
+            raise invalid("bias", f"have shape ({len(self.weight)},)", self.bias.shape)
         read_only(self.weight)
         read_only(self.bias)
 
@@ -37,7 +51,7 @@ class Affine:
         bias: object = None,
         *,
         names: tuple[str, str] = ("weight", "bias"),
-        n_in: int | None = None,
+        after: Affine | None = None,
     ) -> Affine:
         """Copy a matrix and a vector exactly.
 
@@ -47,24 +61,32 @@ class Affine:
         bias : array_like, (n_out,), or None for zeros
         names : (str, str)
             What messages call the two.
-        n_in : int, optional
-            The number of columns that `weight` must have.
+        after : Affine, optional
+            The map whose values this one takes.
 
         Raises
         ------
         InvalidInput
             If a shape does not fit or a number is not finite and exactly a float64.
         """
+        if not (after is None or isinstance(after, Affine)):
+            raise invalid("after", "be an Affine", type(after).__name__)
         matrix = exact_array(weight, names[0])
-        columns = "n_in" if n_in is None else n_in
-        if matrix.ndim != 2 or (n_in is not None and matrix.shape[1] != n_in):
-            raise invalid(names[0], f"have shape (n_out, {columns})", matrix.shape)
+        rule = f"have shape (n_out, {'n_in' if after is None else after.n_outputs})"
+        if matrix.ndim != 2:
+            raise invalid(names[0], rule, matrix.shape)
         if 0 in matrix.shape:
             raise invalid(names[0], "have at least one row and one column", f"shape {matrix.shape}")
-        vector = np.zeros(len(matrix)) if bias is None else exact_array(bias, names[1])
-        if vector.shape != (len(matrix),):
+        vector = None if bias is None else exact_array(bias, names[1])
+        wide_enough = after is None or matrix.shape[1] == after.n_outputs
+        if wide_enough and (vector is None or vector.shape == (len(matrix),)):
+            return cls(matrix, np.zeros(len(matrix)) if vector is None else vector)
+        if _fits_transposed(matrix, vector, after):
+            advice = "pass the .T of every weight kept as (inputs, outputs), as scikit-learn and Keras do"
+            raise invalid(names[0], rule, f"{matrix.shape}, which fits transposed: {advice}")
+        if wide_enough and vector is not None:
             raise invalid(names[1], f"have shape ({len(matrix)},)", vector.shape)
-        return cls(matrix, vector)
+        raise invalid(names[0], rule, matrix.shape)
 
     @property
     def n_inputs(self) -> int:
@@ -96,3 +118,9 @@ class Affine:
     def __repr__(self) -> str:
         """Show the shape."""
         return f"Affine({self.n_inputs} -> {self.n_outputs})"
+
+
+def _fits_transposed(matrix: FloatArray, bias: FloatArray | None, after: Affine | None) -> bool:
+    """Whether a weight would fit its bias and the map before it, if it were transposed, or both of them."""
+    n_in, n_out = matrix.shape
+    return (after is None or n_in in after.weight.shape) and (bias is None or bias.shape == (n_out,))

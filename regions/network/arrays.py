@@ -23,8 +23,8 @@ def read_affines(weights: object, biases: object) -> list[Affine]:
         raise invalid("biases", f"hold {len(matrices)} vectors, one per weight matrix", len(vectors))
     affines: list[Affine] = []
     for i, (matrix, vector) in enumerate(zip(matrices, vectors, strict=True)):
-        n_in = affines[-1].n_outputs if affines else None
-        affines.append(Affine.from_arrays(matrix, vector, names=(f"weights[{i}]", f"biases[{i}]"), n_in=n_in))
+        names = (f"weights[{i}]", f"biases[{i}]")
+        affines.append(Affine.from_arrays(matrix, vector, names=names, after=affines[-1] if affines else None))
     return affines
 
 

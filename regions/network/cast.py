@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterable
 from dataclasses import fields
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from math import inf, isfinite, nan
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,9 @@ AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 
 # Every integer up to this size is a float64; beyond it only some are.
 LARGEST_EXACT_INTEGER = 2**53
+
+# Samples that may be asked for: more take days, and are a slip.
+MOST_SAMPLES = 2**31
 
 
 def exact_array(value: object, name: str) -> FloatArray:
@@ -98,7 +103,7 @@ def _tensor_to_numpy(tensor: Any, name: str) -> NDArray[Any]:
     torch = sys.modules["torch"]
     if tensor.is_meta:
         raise invalid(name, "hold numbers", "a tensor on the meta device")
-    plain = tensor.detach()
+    plain = tensor.detach().resolve_neg().resolve_conj()  # numpy has no views that negate or conjugate
     if tensor.is_quantized or tensor.layout is not torch.strided or type(plain) is not torch.Tensor:
         raise invalid(
             name, "be a plain dense tensor", f"{type(plain).__name__} of dtype {tensor.dtype}, layout {tensor.layout}"
@@ -145,6 +150,32 @@ def exact_float(value: object, name: str) -> float:
     if Fraction(number) != rational:
         raise invalid(name, "be exactly a float64", value)
     return number + 0.0
+
+
+def is_one_of(value: object, *names: str) -> bool:
+    """Whether a value is one of some names; arrays, which answer == with arrays, are none."""
+    return isinstance(value, str) and value in names
+
+
+def is_whole(value: object, least: int, most: float = inf) -> TypeGuard[int]:
+    """Whether a value is an integer in a range, of Python or numpy; a bool is none."""
+    return not isinstance(value, bool) and isinstance(value, Integral) and least <= int(value) <= most
+
+
+def real(value: object) -> float:
+    """The float nearest to a finite real number; NaN, which no comparison holds for, if it is none or out of range."""
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else nan
+    except OverflowError:
+        return nan
+    return number if isfinite(number) else nan
+
+
+def flag(value: object, name: str) -> bool:
+    """Take True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise invalid(name, "be True or False", _describe(value))
+    return bool(value)
 
 
 def read_only(array: AnyArray) -> AnyArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from math import prod
 from os import PathLike
@@ -23,13 +23,14 @@ from .network import Network
 from .units import Activation, Unit
 
 FORMAT_KEY = "linear_regions_format"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAX_BYTES = 2**30  # of all arrays together: 134 million float64 weights, far beyond what can be enumerated
 
 MAX_TEXT_BYTES = 4 * 4096  # of one slope or intercept, so that reducing a fraction stays cheap
 
-_MODEL_KEY = re.compile(
-    rf"([Wb]|kind)(0|[1-9][0-9]{{0,5}})|relu|unit_(pieces|breakpoints|slopes|intercepts)|{FORMAT_KEY}"
+_PLAIN_KEY = re.compile(r"([Wb])(0|[1-9][0-9]{0,5})|relu")
+_SAVED_KEY = re.compile(
+    rf"kind(0|[1-9][0-9]{{0,5}})|units_follow|unit_(pieces|breakpoints|slopes|intercepts)|{FORMAT_KEY}"
 )
 _RATIONAL = re.compile(r"(-?[0-9a-f]+)/([0-9a-f]+)")
 _ACCEPTED = (
@@ -45,7 +46,8 @@ def load_network(path: str | PathLike[str]) -> Network:
     ``.npz`` holds what `Network.save` writes, or plain arrays: ``W0, b0, W1, b1, ...`` with ``W`` of shape
     (n_out, n_in), and optionally ``relu``, one bool per layer that says whether a ReLU follows it. Several affine maps
     may follow each other, and the last layer may end in a ReLU. Without ``relu``, one follows every layer but the last.
-    Other arrays in the file are ignored.
+    Other arrays in a file of plain arrays are ignored, but for those that only `Network.save` writes: a file with some
+    of these must hold them all, with the version of the format, and nothing else.
 
     Parameters
     ----------
@@ -60,8 +62,8 @@ def load_network(path: str | PathLike[str]) -> Network:
     Raises
     ------
     InvalidInput
-        If there is no such file, it is damaged or of another kind, or the numbers in it break the rules of
-        `Network.from_arrays`.
+        If there is no such file, it is damaged, incomplete or of another kind, or the numbers in it break the rules
+        of `Network.from_arrays`.
 
     Examples
     --------
@@ -77,11 +79,11 @@ def load_network(path: str | PathLike[str]) -> Network:
     if not file.is_file():
         raise invalid("path", "name an existing file", f"{str(file)!r}")
     try:
-        arrays = read_arrays(file, _MODEL_KEY, MAX_BYTES)
+        arrays = read_arrays(file, MAX_BYTES, _keys_to_read)
     except Exception as error:  # the zip and npy parsers meet damage with a dozen kinds of errors
         raise InvalidInput(f"{str(file)!r} must be {_ACCEPTED}; {str(error) or type(error).__name__}") from error
     try:
-        return network_from_arrays(arrays)
+        return _build_plain(arrays) if all(map(_PLAIN_KEY.fullmatch, arrays)) else network_from_arrays(arrays)
     except ValueError as error:
         raise InvalidInput(f"{str(file)!r} must be {_ACCEPTED}; {error}") from error
 
@@ -101,6 +103,7 @@ def network_arrays(network: Network) -> Arrays:
         "unit_breakpoints": np.array([tau for unit in units for tau in unit.breakpoints], dtype=np.float64),
         "unit_slopes": _texts(value for unit in units for value in unit.slopes),
         "unit_intercepts": _texts(value for unit in units for value in unit.intercepts),
+        "units_follow": np.array([layer.activation is not None for layer in network.layers]),
     }
     for i, layer in enumerate(network.layers):
         arrays[f"W{i}"], arrays[f"b{i}"] = layer.affine.weight, layer.affine.bias
@@ -111,8 +114,33 @@ def network_arrays(network: Network) -> Arrays:
 
 
 def network_from_arrays(arrays: Arrays) -> Network:
-    """Build a network from what `network_arrays` made, or from plain weights and biases."""
-    return _build_saved(arrays) if FORMAT_KEY in arrays else _build_plain(arrays)
+    """Build a network from what `network_arrays` made, no more and no less."""
+    version = _required(arrays, FORMAT_KEY)
+    if version.shape != () or version.dtype.kind != "i" or version != FORMAT_VERSION:
+        raise invalid(FORMAT_KEY, f"be {FORMAT_VERSION}", version)
+    follow = _required(arrays, "units_follow")
+    if follow.dtype != np.bool_ or follow.ndim != 1 or not follow.size:
+        raise invalid("units_follow", "hold a bool for each layer", _form(follow))
+    units = _read_units(arrays)
+    ops: list[Affine | Activation] = []
+    for i, (affine, followed) in enumerate(zip(_read_affines(arrays, len(follow)), follow, strict=True)):
+        ops.append(affine)
+        if followed:
+            ops.append(_read_kinds(_required(arrays, f"kind{i}"), f"kind{i}", affine.n_outputs, units))
+    network = Network.chain(ops)
+    refuse_differences(arrays, network_arrays(network))
+    return network
+
+
+def refuse_differences(arrays: Arrays, expected: Arrays) -> None:
+    """Raise unless the arrays read are those that saving what they gave would write."""
+    for key in sorted(arrays.keys() | expected.keys()):
+        if key not in arrays:
+            raise InvalidInput(f"{key} is missing")
+        if key not in expected:
+            raise InvalidInput(f"{key} is no part of what it says that it holds")
+        if arrays[key] is not expected[key] and not np.array_equal(arrays[key], expected[key]):
+            raise InvalidInput(f"{key} is not as it is written")
 
 
 def write_arrays(file: Path, arrays: Arrays) -> None:
@@ -134,13 +162,13 @@ def npz_path(path: object) -> Path:
     return file
 
 
-def read_arrays(file: Path, wanted_keys: re.Pattern[str], max_bytes: int) -> Arrays:
-    """Read the arrays whose keys match, refusing what does not fit its own headers or exceeds `max_bytes` in all."""
+def read_arrays(file: Path, max_bytes: int, choose: Callable[[set[str]], set[str]] = set) -> Arrays:
+    """Read arrays, all or those chosen by key, refusing what does not fit its headers or exceeds `max_bytes` in all."""
     with zipfile.ZipFile(file) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if len(members) != len(archive.infolist()):
             raise InvalidInput("it holds two arrays of the same name")
-        wanted = {key: info for key, info in members.items() if wanted_keys.fullmatch(key)}
+        wanted = {key: members[key] for key in sorted(choose(set(members)))}
         if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in wanted.values()):
             raise InvalidInput("its members must be stored or deflated")
         total = sum(info.file_size for info in wanted.values())
@@ -170,24 +198,37 @@ def _read_array(stream: Any, key: str, file_size: int) -> NDArray[Any]:
     return flat.reshape(shape, order="F" if fortran_order else "C")
 
 
-def _read_affines(arrays: Arrays) -> list[Affine]:
+def _keys_to_read(keys: set[str]) -> set[str]:
+    """All of them where `save_network` wrote some, to refuse what it does not write; else those of plain arrays."""
+    return keys if any(map(_SAVED_KEY.fullmatch, keys)) else {key for key in keys if _PLAIN_KEY.fullmatch(key)}
+
+
+def _form(array: NDArray[Any]) -> str:
+    return f"{array.dtype} of shape {array.shape}"
+
+
+def _required(arrays: Arrays, key: str) -> NDArray[Any]:
+    if key not in arrays:
+        raise InvalidInput(f"{key} is missing")
+    return arrays[key]
+
+
+def _read_affines(arrays: Arrays, n_layers: int) -> list[Affine]:
     """Read W0, b0, W1, b1, ... and check that they fit each other."""
-    n_layers = sum(key.startswith("W") for key in arrays)
     affines: list[Affine] = []
-    for i in range(max(n_layers, 1)):
-        for key in (f"W{i}", f"b{i}"):
-            if key not in arrays:
-                raise InvalidInput(f"{key} is missing")
-        n_in = affines[-1].n_outputs if affines else None
-        affines.append(Affine.from_arrays(arrays[f"W{i}"], arrays[f"b{i}"], names=(f"W{i}", f"b{i}"), n_in=n_in))
+    for i in range(n_layers):
+        names = (f"W{i}", f"b{i}")
+        weight, bias = (_required(arrays, name) for name in names)
+        affines.append(Affine.from_arrays(weight, bias, names=names, after=affines[-1] if affines else None))
     return affines
 
 
 def _build_plain(arrays: Arrays) -> Network:
-    affines = _read_affines(arrays)
+    layers = {int(key[1:]) for key in arrays if key != "relu"}
+    affines = _read_affines(arrays, max(layers, default=0) + 1)
     relu = arrays.get("relu", np.arange(len(affines)) < len(affines) - 1)
     if relu.dtype != np.bool_ or relu.shape != (len(affines),):
-        raise invalid("relu", f"hold {len(affines)} bools, one per layer", f"{relu.dtype} of shape {relu.shape}")
+        raise invalid("relu", f"hold {len(affines)} bools, one per layer", _form(relu))
     ops: list[Affine | Activation] = []
     for affine, followed in zip(affines, relu, strict=True):
         ops.append(affine)
@@ -196,21 +237,9 @@ def _build_plain(arrays: Arrays) -> Network:
     return Network.chain(ops)
 
 
-def _build_saved(arrays: Arrays) -> Network:
-    if arrays[FORMAT_KEY].shape != () or arrays[FORMAT_KEY] != FORMAT_VERSION:
-        raise invalid(FORMAT_KEY, f"be {FORMAT_VERSION}", arrays[FORMAT_KEY])
-    units = _read_units(arrays)
-    ops: list[Affine | Activation] = []
-    for i, affine in enumerate(_read_affines(arrays)):
-        ops.append(affine)
-        if f"kind{i}" in arrays:
-            ops.append(_read_kinds(arrays[f"kind{i}"], f"kind{i}", affine.n_outputs, units))
-    return Network.chain(ops)
-
-
 def _read_kinds(kind: NDArray[Any], key: str, n: int, units: list[Unit]) -> Activation:
     if kind.dtype.kind != "i" or kind.shape != (n,):
-        raise invalid(key, f"hold {n} integers", f"{kind.dtype} of shape {kind.shape}")
+        raise invalid(key, f"hold {n} integers", _form(kind))
     if kind.min() < 0 or kind.max() >= len(units):
         raise invalid(key, f"index the {len(units)} units", f"{kind.min()} to {kind.max()}")
     return Activation.from_units(units[k] for k in kind)
@@ -218,9 +247,7 @@ def _read_kinds(kind: NDArray[Any], key: str, n: int, units: list[Unit]) -> Acti
 
 def _read_units(arrays: Arrays) -> list[Unit]:
     keys = ("unit_pieces", "unit_breakpoints", "unit_slopes", "unit_intercepts")
-    if missing := [key for key in keys if key not in arrays]:
-        raise InvalidInput(f"{missing[0]} is missing")
-    pieces, breakpoints, slopes, intercepts = (arrays[key].ravel() for key in keys)
+    pieces, breakpoints, slopes, intercepts = (_required(arrays, key).ravel() for key in keys)
     if pieces.dtype.kind != "i":
         raise invalid("unit_pieces", "hold integers", pieces.dtype)
     counts = pieces.tolist()

@@ -14,7 +14,7 @@ from linear_regions.errors import MissingExtra, invalid
 
 from .affine import Affine
 from .arrays import ActivationSpec, read_activations, read_affines
-from .cast import FloatArray, exact_array
+from .cast import FloatArray, as_list, exact_array
 from .units import Activation
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Network:
     stages : tuple of Stage
         In topological order. Chains only so far: stage i is fed by stage i - 1, and units always follow an affine map.
 
+    Raises
+    ------
+    InvalidInput
+        If the stages are no such chain, or their widths do not fit.
+
     Examples
     --------
     >>> import linear_regions as lr
@@ -62,6 +67,22 @@ class Network:
 
     stages: tuple[Stage, ...]
 
+    def __post_init__(self) -> None:
+        """Check that the stages are a chain."""
+        stages = tuple(as_list(self.stages, "stages", "Stage"))
+        if not stages:
+            raise invalid("stages", "hold at least one stage", "none")
+        width = None
+        for i, stage in enumerate(stages):
+            if not isinstance(stage, Stage):
+                raise invalid(f"stages[{i}]", "be a Stage", type(stage).__name__)
+            if type(stage.inputs) is not tuple or {*map(type, stage.inputs)} != {int} or stage.inputs != (i - 1,):
+                raise invalid(f"stages[{i}].inputs", f"be ({i - 1},), since only chains are supported", stage.inputs)
+            width = _width_after(stage.op, width, f"stages[{i}].op")
+            if isinstance(stage.op, Activation) and (i == 0 or isinstance(stages[i - 1].op, Activation)):
+                raise invalid(f"stages[{i}].op", "follow an Affine (see Network.chain)", repr(stage.op))
+        object.__setattr__(self, "stages", stages)
+
     @classmethod
     def from_arrays(
         cls, weights: Iterable[object], biases: Iterable[object], activation: ActivationSpec = "relu"
@@ -73,6 +94,8 @@ class Network:
         weights : sequence of array_like
             ``weights[l]`` has shape (n_l, n_{l-1}). Arrays, nested lists or torch tensors; floats of any width, or
             integers up to 2**53 in size. They are copied. A single matrix makes an affine map without hidden layer.
+            scikit-learn's ``coefs_`` and Keras's and Flax's kernels are (n_{l-1}, n_l): pass the ``.T`` of each.
+            Square ones fit either way, so that nothing betrays a transpose forgotten there.
         biases : sequence of array_like
             ``biases[l]`` has shape (n_l,); None stands for zeros.
         activation : str, Unit, or sequence
@@ -87,7 +110,8 @@ class Network:
         Raises
         ------
         InvalidInput
-            If shapes do not fit, a number is not finite or not exactly a float64, or a name is unknown.
+            If shapes do not fit (the message says so where transposed weights do), a number is not finite or not
+            exactly a float64, or a name is unknown.
 
         Notes
         -----
@@ -114,7 +138,8 @@ class Network:
         Parameters
         ----------
         module : torch.nn.Module
-            It is only read. Parameters of any float type, on any device, are taken exactly.
+            It is only read. Parameters of any float type, on any device, are taken exactly; they must have one type,
+            as torch itself asks for.
         input_shape : sequence of int, optional
             Shape of one input without the batch axis, such as (1, 28, 28); the network then takes inputs flattened in
             C order. Needed where shapes matter before the first Linear, or where there is no Linear; by default the
@@ -127,19 +152,22 @@ class Network:
         Raises
         ------
         UnsupportedModule
-            If the model holds anything else, a subclass with a forward of its own, hooks or parametrizations. The
-            message gives the dotted path.
+            If the model holds anything else, or something that may change what its modules compute: a forward or call
+            of a subclass or instance, hooks of a module or of all modules, parametrizations. The message gives the
+            dotted path.
         InvalidInput
-            If shapes do not fit, a parameter is not a finite dense real tensor with data, or a Dropout or BatchNorm is
-            in training mode.
+            If shapes do not fit, a parameter is not a finite dense real tensor with data, the types of parameters
+            differ, or a Dropout or BatchNorm is in training mode.
         MissingExtra
             If torch is not installed.
 
         Notes
         -----
-        Exact: the network is that of real arithmetic over the stored parameters. ``negative_slope``, ``min_val`` and
-        ``max_val`` are Python floats in torch and are taken as those float64 numbers, even where the model would round
-        them to float32 when it runs; the slope 1/6 of Hardsigmoid is exactly 1/6.
+        Exact: the network is that of real arithmetic over the stored parameters and over the Python numbers as the
+        module takes them when it runs, by the type of its parameters: ``min_val`` and ``max_val`` are rounded to that
+        type, ``negative_slope`` to it or, in a module of fewer than 32 bits, to float32. So ``LeakyReLU(0.01)`` in a
+        float32 model has the slope float32(0.01). A model without parameters is taken as in float64, and the slope 1/6
+        of Hardsigmoid is exactly 1/6 in all of them.
 
         Examples
         --------
@@ -161,9 +189,16 @@ class Network:
         """Connect operations one after the other; their widths must fit.
 
         Units that follow units, or open the chain, get an exact identity map before them.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none, one is neither affine map nor units, or widths do not fit.
         """
         stages: list[Stage] = []
-        for op in ops:
+        width = None
+        for i, op in enumerate(as_list(ops, "ops", "Affine and Activation")):
+            width = _width_after(op, width, f"ops[{i}]")
             if isinstance(op, Activation) and not (stages and isinstance(stages[-1].op, Affine)):
                 stages.append(Stage(Affine(np.eye(op.n_neurons), np.zeros(op.n_neurons)), (len(stages) - 1,)))
             stages.append(Stage(op, (len(stages) - 1,)))
@@ -283,3 +318,13 @@ class Network:
         kinds = list(dict.fromkeys(str(activation) for activation in self.activations))
         units = "/".join(kinds) if len(kinds) <= 3 else f"{len(kinds)} kinds of layer"
         return f"Network({'-'.join(map(str, sizes))}, {units or 'affine'}, {self.n_neurons} neurons)"
+
+
+def _width_after(op: object, width: int | None, name: str) -> int:
+    """Number of values that an operation gives, if it takes as many as there are."""
+    if not isinstance(op, Affine | Activation):
+        raise invalid(name, "be an Affine or an Activation", type(op).__name__)
+    taken, given = (op.n_inputs, op.n_outputs) if isinstance(op, Affine) else (op.n_neurons, op.n_neurons)
+    if width not in (None, taken):
+        raise invalid(name, f"take {width} values, as many as come before it", repr(op))
+    return given

@@ -15,7 +15,7 @@ import numpy as np
 
 from linear_regions.errors import invalid
 
-from .cast import FlagArray, FloatArray, IntArray, as_list, exact_float, exact_rational, read_only
+from .cast import FlagArray, FloatArray, IntArray, as_list, exact_float, exact_rational, is_whole, read_only
 
 
 @dataclass(frozen=True)
@@ -159,25 +159,42 @@ class Activation:
         The distinct units that occur, in order of appearance.
     kind : (n,) ndarray of int64
         Index into `units` of each neuron.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not such, or there is no neuron.
     """
 
     units: tuple[Unit, ...]
     kind: IntArray
 
     def __post_init__(self) -> None:
-        """Lock the array."""
-        read_only(self.kind)
+        """Check and lock the array."""
+        if type(self.units) is not tuple or {*map(type, self.units)} != {Unit}:
+            raise invalid("units", "be a tuple of Unit", type(self.units).__name__)
+        kind = self.kind
+        if type(kind) is not np.ndarray or kind.dtype != np.int64 or kind.ndim != 1 or kind.size == 0:
+            raise invalid("kind", "be an int64 array of one axis, one number for each neuron", type(kind).__name__)
+        if kind.min() < 0 or kind.max() >= len(self.units):
+            raise invalid("kind", f"index the {len(self.units)} units", f"{kind.min()} to {kind.max()}")
+        read_only(kind)
 
     @classmethod
     def uniform(cls, unit: Unit, n: int) -> Activation:
         """Apply one unit to `n` neurons."""
+        if not is_whole(n, 1, 2**31 - 1):
+            raise invalid("n", "be a positive whole number below 2**31", repr(n))
         return cls((unit,), np.zeros(n, dtype=np.int64))
 
     @classmethod
     def from_units(cls, units: Iterable[Unit]) -> Activation:
         """Apply the given units, one per neuron."""
+        given = as_list(units, "units", "Unit")
+        if not all(isinstance(unit, Unit) for unit in given):
+            raise invalid("units", "be a sequence of Unit", [type(unit).__name__ for unit in given])
         index: dict[Unit, int] = {}
-        kind = np.array([index.setdefault(unit, len(index)) for unit in units], dtype=np.int64)
+        kind = np.array([index.setdefault(unit, len(index)) for unit in given], dtype=np.int64)
         return cls(tuple(index), kind)
 
     @property
