@@ -59,6 +59,7 @@ GRAIN_W = 6  # all entries of W and b are multiples of 2^GRAIN_W
 NORM_ENTRIES = 7
 
 UNIT = 2.0**-53
+LEAST_FLOAT = 2.0**-1074  # no product or quotient that vanishes loses more
 TINY = 2.0**-960  # covers underflow in products
 SQUARES_VANISH = 2.0**-900  # a sum of squares below this may have lost some
 LEAST = 2.0**-1070  # covers underflow of a few operations on coordinates, which may be as small as floats can be

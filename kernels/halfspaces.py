@@ -22,6 +22,7 @@ from .simplex import BELOW, ENDLESS, LEAST, begin, descend, dot, set_goal
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Octets = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 
 # what `split` returns
@@ -36,12 +37,14 @@ CELL = 1
 N_CELLS = 2
 ROUND = 3  # cells that the hyperplane is tried on
 N_SIGNS = 4
-STATE = 5
+SIDE = 5  # of the cell that is asked about: 1 or -1 if the multipliers of the dictionary may prove it, else 0
+STATE = 6
 
 # verdicts on a hyperplane and a cell
 MISSES = 0
 CUTS = 1
 UNPROVEN = 2
+HELD = 3  # likewise, but the multipliers of the dictionary may prove exactly that it misses
 
 _BELOW = -(2.0**-30)
 _VANISHING = 2.0**-1070
@@ -61,7 +64,8 @@ class Parents(NamedTuple):
 class Cells(NamedTuple):
     """Cells of a layer that is being worked on."""
 
-    point: Floats  # (room, d) inside
+    point: Floats  # (room, d) inside, or near it
+    inside: Octets  # (room,) whether it lies inside: no float may
     parent: Ints  # (room,)
     sign: Words  # (room, words) whether it lies above a hyperplane
     mask: Words  # (room, words) whether a hyperplane is a constraint
@@ -241,14 +245,46 @@ def verdict(m: int, d: int, z: Floats, z_error: Floats, g: int, sign: float, hei
                     work.rows, work.error, z, z_error, g, sign, d, reach, work.table, work.nonbasic, work.scratch
                 ):
                     return MISSES
-                return UNPROVEN
+                return HELD
         if (status == LEAST or status == BELOW or status == ENDLESS) and _part_way(
             work.rows, work.error, m, d, z, z_error, g, sign, height, x, r, work.far
         ):
             return CUTS
+        if status == LEAST:
+            return HELD
         if status != BELOW or limit == -np.inf:
             return UNPROVEN
         limit = -np.inf
+
+
+@scalar
+def _proven_side(n_rows: int, d: int, z: Floats, z_error: Floats, g: int, reach: Floats, work: Work) -> tuple[int, int]:
+    """On which side of hyperplane g the set of the constraints lies, 0 without proof; and the number of rows.
+
+    The dictionary need not be at a point inside: multipliers prove what they prove.
+    """
+    for sign in (1.0, -1.0):
+        set_goal(z, g, sign, d, work.table)
+        status, n_rows = descend(d, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+        if status == LEAST and never_negative(
+            work.rows, work.error, z, z_error, g, sign, d, reach, work.table, work.nonbasic, work.scratch
+        ):
+            return int(sign), n_rows
+    return 0, n_rows
+
+
+@scalar
+def _below_before(cells: Cells, follows: Octets, i: int, k: int) -> bool:
+    """Whether a cell lies below a lower threshold of the same neuron."""
+    return follows[k] != 0 and not has_bit(cells.sign, i, k - 1)
+
+
+@scalar
+def _drop_before(cells: Cells, follows: Octets, i: int, k: int) -> None:
+    """Above hyperplane k the lower thresholds of the same neuron are no constraints."""
+    while follows[k] != 0:
+        k -= 1
+        put_bit(cells.mask, i, k, False)
 
 
 @loop
@@ -278,6 +314,12 @@ def choose(parents: Parents, cells: Cells, n_parents: int, n_planes: int, reach:
                 proven += 1
                 continue
             put_bit(parents.candidate, p, k, True)
+            if cells.inside[p] == 0:
+                side, n_rows = _proven_side(n_rows, d, parents.z, parents.z_error, g, reach, work)
+                put_bit(cells.sign, p, k, side > 0)
+                put_bit(parents.candidate, p, k, side == 0)
+                proven += abs(side)
+                continue
             if not abs(height) > bound:
                 continue
             sign = 1.0 if height > 0.0 else -1.0
@@ -297,10 +339,9 @@ def choose(parents: Parents, cells: Cells, n_parents: int, n_planes: int, reach:
 
 
 @loop
-def split(
-    parents: Parents, cells: Cells, n_planes: int, crowd: int, reach: Floats, work: Work, state: Ints
-) -> int:  # fmt: skip
-    """Cut the cells by one hyperplane after the other.
+def split(parents: Parents, cells: Cells, n_planes: int, follows: Octets, crowd: int, reach: Floats, work: Work,
+          state: Ints) -> int:  # fmt: skip
+    """Cut the cells by one hyperplane after the other; `follows` are those of the neuron of the one before, above it.
 
     Goes on where `state` says; returns for room, for an answer that floats do not prove, or between two hyperplanes
     once there are more cells than `crowd`. The answer goes into the arrays of the cells, and CELL on to the next.
@@ -315,31 +356,47 @@ def split(
         while state[CELL] < state[ROUND]:
             i = state[CELL]
             p = cells.parent[i]
-            if has_bit(parents.candidate, p, k):
+            if _below_before(cells, follows, i, k):
+                state[N_SIGNS] += 1
+            elif has_bit(parents.candidate, p, k):
                 if state[N_CELLS] == cells.point.shape[0]:
                     return NEED_ROOM
                 g = p * n_planes + k
-                height, bound = value(parents.z, parents.z_error, g, cells.point, i, d)
-                if not abs(height) > bound:
-                    return ASK
-                sign = 1.0 if height > 0.0 else -1.0
+                state[SIDE] = 0
                 m = constraints_of(parents, cells, i, n_planes, d, work)
-                answer = verdict(m, d, parents.z, parents.z_error, g, sign, abs(height), cells.point, i, reach, work)
-                if answer == UNPROVEN:
+                if cells.inside[i] == 0:
+                    n_rows = begin(work.rows, m, d, cells.point, i, work.table, work.basic, work.nonbasic)
+                    side, _ = _proven_side(n_rows, d, parents.z, parents.z_error, g, reach, work)
+                    if side == 0:
+                        return ASK
+                    sign = float(side)
+                    answer = MISSES
+                else:
+                    height, bound = value(parents.z, parents.z_error, g, cells.point, i, d)
+                    if not abs(height) > bound:
+                        return ASK
+                    sign = 1.0 if height > 0.0 else -1.0
+                    answer = verdict(
+                        m, d, parents.z, parents.z_error, g, sign, abs(height), cells.point, i, reach, work
+                    )  # fmt: skip
+                if answer >= UNPROVEN:
+                    state[SIDE] = int(sign) if answer == HELD else 0
                     return ASK
                 state[N_SIGNS] += 1
+                put_bit(cells.sign, i, k, sign > 0.0)
                 if answer == CUTS:
                     put_bit(cells.mask, i, k, True)
                     new = state[N_CELLS]
                     state[N_CELLS] += 1
                     cells.parent[new] = p
+                    cells.inside[new] = 1
                     for w in range(cells.sign.shape[1]):
                         cells.sign[new, w] = cells.sign[i, w]
                         cells.mask[new, w] = cells.mask[i, w]
                     for c in range(d):
                         cells.point[new, c] = work.far[1, c]
                     put_bit(cells.sign, new, k, sign < 0.0)
-                put_bit(cells.sign, i, k, sign > 0.0)
+                    _drop_before(cells, follows, i if sign > 0.0 else new, k)
             state[CELL] = i + 1
         state[CELL] = 0
         state[PLANE] = k + 1

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ._jit import loop, scalar
 from .bounds import SLACK, UNIT
-from .halfspaces import CUTS, UNPROVEN, Work, copy_row, gather, verdict
+from .halfspaces import CUTS, HELD, UNPROVEN, Work, copy_row, gather, verdict
 from .instructions import add
 from .programs import grows
 from .proofs import CONSTANT, LINEAR, inside, least_value, never_negative, value
-from .simplex import ENDLESS, FREE, LEAST, begin, descend, set_goal
+from .simplex import ENDLESS, FREE, GOAL, LEAST, begin, descend, set_goal
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,23 +29,24 @@ _LATER = 3  # as long as a search is left to try
 
 @loop
 def facets(offset: Ints, rows: Floats, error: Floats, point: Floats, reach: Floats, work: Work, answer: Octets,
-           beyond: Floats) -> None:  # fmt: skip
+           beyond: Floats, held: Ints) -> None:  # fmt: skip
     """Which constraints are facets: there is a point that violates this one alone.
 
-    A row that says the same as another must not be among them. One dictionary serves all constraints of a polyhedron:
-    each slack is made as small as can be, from where the search for the one before has ended. Where d constraints are
-    held and no other, all of these are facets. If `beyond` is not empty, such points of facets are put there, one for
-    each row; it is (rows, d) or empty.
+    A row that says the same as another must not be among them; `point` may lie a little outside. One dictionary serves
+    all constraints of a polyhedron: each slack is made as small as can be, from where the search for the one before has
+    ended. Where d constraints are held and no other, all of these are facets. If `beyond` is not empty, such points of
+    facets are put there, one for each row; it is (rows, d) or empty. Where there is no answer, `held`, (rows, d),
+    becomes the constraints, counted from the first of the polyhedron, that may prove exactly that this one is no facet,
+    and -1 in other places.
     """
     d = point.shape[1]
     for p in range(offset.shape[0] - 1):
         first = offset[p]
         m = gather(offset, rows, error, p, d, work)
         n_rows = begin(work.rows, m, d, point, p, work.table, work.basic, work.nonbasic)
-        is_inside = inside(work.rows, work.error, m, point, p, d)
         for k in range(m):
             answer[first + k] = UNKNOWN
-        k = _nearest(first, d, n_rows, work, answer) if is_inside else -1
+        k = _nearest(first, d, n_rows, work, answer)
         while k >= 0:
             set_goal(work.rows, k, 1.0, d, work.table)
             status, n_rows = descend(d, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
@@ -59,8 +60,8 @@ def facets(offset: Ints, rows: Floats, error: Floats, point: Floats, reach: Floa
                     answer[first + k] = NO
             k = _nearest(first, d, n_rows, work, answer)
         for k in range(m):
-            if is_inside and answer[first + k] >= UNKNOWN:
-                answer[first + k] = _without(first, k, m, d, rows, error, point, p, reach, work, beyond)
+            if answer[first + k] >= UNKNOWN:
+                answer[first + k] = _without(first, k, m, d, rows, error, point, p, reach, work, beyond, held)
 
 
 @scalar
@@ -85,7 +86,7 @@ def _nearest(first: int, d: int, n_rows: int, work: Work, answer: Octets) -> int
 
 @scalar
 def _without(first: int, k: int, m: int, d: int, rows: Floats, error: Floats, point: Floats, p: int, reach: Floats,
-             work: Work, beyond: Floats) -> int:  # fmt: skip
+             work: Work, beyond: Floats, held: Ints) -> int:  # fmt: skip
     """Whether constraint k cuts the set of the others: by a search that begins anew."""
     i = first + k
     height, bound = value(rows, error, i, point, p, d)
@@ -95,7 +96,10 @@ def _without(first: int, k: int, m: int, d: int, rows: Floats, error: Floats, po
     if found == CUTS and beyond.shape[0]:
         for c in range(d):
             beyond[i, c] = work.far[1, c]
-    if found == UNPROVEN:
+    if found >= UNPROVEN:
+        for j in range(d):
+            one = work.nonbasic[j] if found == HELD and work.table[GOAL, j] > 0.0 else FREE
+            held[i, j] = -1 if one == FREE else m - 1 if one == k else one
         return UNKNOWN
     return YES if found == CUTS else NO
 

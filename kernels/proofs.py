@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import scalar
-from .bounds import SLACK, TINY, UNIT
+from .bounds import LEAST_FLOAT, SLACK, TINY, UNIT
 from .instructions import add
 from .simplex import FREE, GOAL, add_row
 
@@ -85,7 +85,7 @@ def _by_reach(
     table: Floats, nonbasic: Ints,
 ) -> float:  # fmt: skip
     """The rest r, bounded from below over the box of the coordinates."""
-    linear = goal_error[g, LINEAR]
+    linear = goal_error[g, LINEAR] + 4.0 * (d + 1) * LEAST_FLOAT  # what products lose of a coefficient that vanish
     constant = goal_error[g, CONSTANT]
     rest = sign * goal[g, d]
     size = abs(rest)
@@ -116,7 +116,7 @@ def _by_reach(
 def _defect(
     rows: Floats, error: Floats, d: int, table: Floats, nonbasic: Ints, scratch: Floats
 ) -> tuple[float, float]:  # fmt: skip
-    """Bounds of the largest entry of r R, for |r| <= scratch[0], and of the norm of 1 - B R.
+    """Bounds of the largest entry of r R, for |r| <= scratch[0], and of the norm of 1 - B R; infinite if not finite.
 
     The exact multipliers are y + r R (B R)^-1. Rows are multiplied by (1 - B R), so that its columns are summed. An
     entry of the product B R errs by gamma times the lengths of the row and of the column, at most.
@@ -149,6 +149,8 @@ def _defect(
     defect = 0.0
     moved = 0.0
     for k in range(d):
+        if not (scratch[4, k] < np.inf and scratch[1, k] < np.inf):  # NaN is larger than nothing
+            return np.inf, np.inf
         defect = max(defect, scratch[4, k])
         moved = max(moved, scratch[1, k])
     return moved, defect * SLACK
@@ -167,24 +169,25 @@ def _by_solution(
     for j in range(d):
         if nonbasic[j] == FREE:
             return -np.inf
-    # row 0 of scratch, entry c: a bound of the rest's, r = goal - y B
+    # row 0 of scratch, entry c: a bound of the rest's, r = goal - y B; zero only where nothing can have vanished
     total = goal_error[g, LINEAR]
+    is_exact = total == 0.0
     for j in range(d):
         total += abs(table[GOAL, j]) * error[nonbasic[j], LINEAR]
+        is_exact = is_exact and error[nonbasic[j], LINEAR] == 0.0
     off = False
     for c in range(d):
         r = sign * goal[g, c]
         weight = abs(r)
-        lost = 0.0  # what products may lose that vanish
+        is_zero = is_exact and r == 0.0
         for j in range(d):
             entry = rows[nonbasic[j], c]
             term = table[GOAL, j] * entry
             r -= term
             weight += abs(term)
-            if abs(term) < TINY and entry != 0.0 and table[GOAL, j] != 0.0:
-                lost = TINY
-        scratch[0, c] = abs(r) + (d + 2) * UNIT * weight + total + lost
-        off = off or scratch[0, c] > 0.0
+            is_zero = is_zero and (entry == 0.0 or table[GOAL, j] == 0.0)
+        scratch[0, c] = 0.0 if is_zero else abs(r) + (d + 2) * UNIT * weight + total + TINY
+        off = off or not is_zero
     moved, defect = _defect(rows, error, d, table, nonbasic, scratch)
     if not defect < 0.5:
         return -np.inf
@@ -193,14 +196,14 @@ def _by_solution(
         moved += TINY
     rest = sign * goal[g, d]
     weight = abs(rest)
-    is_zero = rest == 0.0  # of all constants: products may vanish in floats that do not in fact
     loss = goal_error[g, CONSTANT]
+    is_zero = rest == 0.0 == loss  # of all constants and their errors: products may vanish that are not zero
     for j in range(d):
         y = table[GOAL, j]
         if not y >= moved:
             return -np.inf
         constant = rows[nonbasic[j], d]
-        is_zero = is_zero and constant == 0.0
+        is_zero = is_zero and constant == 0.0 == error[nonbasic[j], CONSTANT]
         term = y * constant
         rest -= term
         weight += abs(term)

@@ -37,6 +37,12 @@ def has_bits(words: Words, i: Ints, k: Ints | NDArray[np.int32]) -> Flags:
     return np.asarray(own & np.uint64(1) != 0)
 
 
+def put_bit(words: Words, k: int, on: bool) -> None:
+    """Set flag k of the words of one row."""
+    bit = np.uint64(1 << (k & 63))
+    words[k >> 6] = words[k >> 6] | bit if on else words[k >> 6] & ~bit
+
+
 def hashed(words: Words, seed: int) -> Words:
     """64-bit hashes of rows; equal rows have equal hashes."""
     value = np.full(len(words), 0x9E3779B97F4A7C15 + 2 * seed, np.uint64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property, partial
 from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +30,7 @@ from .geometry import LineComplex, PlaneComplex
 from .measures.patterns import PatternTable
 from .metric import largest_balls, lengths
 from .network.cast import read_only
-from .rational_lp import Point, as_floats, inside_or_interior, least
+from .rational_lp import Point, as_floats, inside_or_interior, least, violated
 from .rows import Frame, Rows, frame_of, signs_behind
 from .settle import Settler
 from .solid_complex import SolidComplex
@@ -83,7 +83,7 @@ class HalfspaceComplex:
     Attributes
     ----------
     inside : (N, d) ndarray of float64
-        A point inside each, NaN where there is no float inside.
+        A point inside each, NaN where no float is known to be inside.
     constraint_offsets : (N + 1,) ndarray of int64
     constraint_labels : (constraint_offsets[-1],) ndarray of int32
         The hyperplanes that cut out each cell, or -1 - i for facet i of the domain; some are redundant.
@@ -139,20 +139,21 @@ class HalfspaceComplex:
     def is_facet(self) -> Flags:
         """(constraint_offsets[-1],) whether a constraint is a facet; exact."""
         answer, nothing = np.empty(len(self.constraint_labels), np.uint8), np.empty((0, self.dim))
-        for b in self._blocks(self.inside):
-            first, last = self.constraint_offsets[[b.cells.start, b.cells.stop]]
+        held = np.empty((len(answer), self.dim), np.int64)
+        for b in self._blocks(self.interior_points):
+            own = slice(*self.constraint_offsets[[b.cells.start, b.cells.stop]])
             polyhedra.facets(
-                b.offset, b.rows, b.error, b.point, self.frame.reach, _work(b, self.dim, 0), answer[first:last], nothing
-            )
+                b.offset, b.rows, b.error, b.point, self.frame.reach, _work(b, self.dim, 0), answer[own], nothing,
+                held[own],
+            )  # fmt: skip
         unknown = np.flatnonzero(answer == polyhedra.UNKNOWN)
         owner = np.searchsorted(self.constraint_offsets, unknown, side="right") - 1
         for cell in np.unique(owner).tolist():
             first = int(self.constraint_offsets[cell])
             rows = self.settler.constraints(self.labels(cell), self.words(cell))
-            start = self.exact_point(cell, rows)
+            start = cache(partial(self.exact_point, cell, rows))
             for i in unknown[owner == cell].tolist():
-                others = [row for k, row in enumerate(rows) if first + k != i]
-                answer[i] = least(others, rows[i - first], start, stop=Fraction(0)).value < 0
+                answer[i] = violated(rows, i - first, held[i].tolist(), start) is not None
         return read_only(answer == polyhedra.YES)
 
     def exact_point(self, cell: int, rows: Sequence[Row]) -> Point:

@@ -1,8 +1,9 @@
 """Enumeration over cells given by inequalities: drives the linear programs of their kernels layer by layer over blocks.
 
 For domains of any dimension. A cell is its activation pattern, the labels of the hyperplanes that cut it out, and a
-point inside. A cell too thin for a float to lie inside has NaN for a point, which leaves all of its decisions to
-rational arithmetic.
+point inside. Where no float is known to lie inside, the point is one near a rational point inside: floats may still
+prove that a hyperplane misses the cell, but only rational arithmetic that one cuts it. If there are many hyperplanes to
+come, such a cell becomes a parent, with coordinates of its own.
 """
 
 from __future__ import annotations
@@ -10,24 +11,32 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from typing import Any, Never
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import halfspaces as kernels
 
-from .bits import flat_ranges, unpacked, word_count
+from .bits import flat_ranges, put_bit, unpacked, word_count
 from .budget import Workers
 from .domain.chart import HalfspaceChart
 from .engine import Engine, Tally
+from .fitted import Fitted, fitted
 from .pool import Buffers, Pool
+from .program import Step
+from .rational_lp import implied, inside_or_interior
 from .rows import ExactCell, Frame, Lines, Rows, frame_of
 
+Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 Ints = NDArray[np.int64]
+Octets = NDArray[np.uint8]
+Places = NDArray[np.object_]  # of frames and coordinates of single cells
 Words = NDArray[np.uint64]
 
 CROWD = 1024  # cells of a block that is divided
@@ -35,13 +44,23 @@ PART = 256
 FIRST_PARTS = 32  # at least, so that workers end at about the same time
 PART_BYTES = 1 << 22  # rows of a part's hyperplanes
 
-EXACT_CELLS = 64  # kept in rational arithmetic
+FITTING = 4  # hyperplanes to come, for each dimension, that are worth the effort of coordinates of a cell's own
+EXACT_NUMBERS = 1 << 19  # kept: coefficients of cells in rational arithmetic
 
 ARENAS = Pool(Buffers, 1 << 26)
 
 
 class Kept(OrderedDict[Any, ExactCell]):
-    """Cells in rational arithmetic, the latest last; they stay behind when the engine goes to another process."""
+    """Cells in rational arithmetic, the latest last; they stay behind when a block goes to another process."""
+
+    size = 0
+
+    def put(self, key: Any, cell: ExactCell) -> None:
+        """Keep a cell, and let go of the oldest if there are too many."""
+        self[key] = cell
+        self.size += cell.size
+        while self.size > EXACT_NUMBERS and len(self) > 1:
+            self.size -= self.popitem(last=False)[1].size
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Empty."""
@@ -65,16 +84,19 @@ class HalfspaceBlock:
 
     arena: Buffers
     point: Floats  # (cells, d)
+    inside: Octets  # (cells,) whether the point is known to lie inside
     parent: Ints  # (cells,)
     sign: Words  # (cells, words of this step)
     mask: Words  # (cells, words) hyperplanes of this step that are constraints
-    offset: Ints  # (parents + 1,) where the constraints of each parent begin
+    offset: Ints  # (parents + 1,) where the constraints of each parent begin; some parents may have no cells
     rows: Floats  # (constraints, d + 1)
     error: Floats  # (constraints, 2)
     label: Index  # (constraints,)
     pattern: Words  # (parents, words of all finished steps)
     lines: Lines  # pre-activations of the step on the parents
+    place: Places  # (parents,) what the coordinates of points, rows and lines are
     planes: Planes | None  # once the step has begun
+    kept: Kept
     is_part: bool
 
     @property
@@ -95,7 +117,7 @@ class HalfspaceCells:
     Attributes
     ----------
     point : (N, d) ndarray of float64
-        Inside each, in the domain's coordinates; NaN where there is no float inside.
+        Inside each, in the domain's coordinates; NaN where no float is known to be inside.
     offset : (N + 1,) ndarray of int64
     label : (offset[-1],) ndarray of int32
         Hyperplanes that cut out each cell, or -1 - i for facet i of the domain; some may be redundant.
@@ -117,7 +139,6 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
         """All cells."""
         self.frame = frame_of(self.program, chart)
         self.rows = Rows(self.program.steps, self.frame)
-        self.kept = Kept()
         with ARENAS.lent() as arena:
             return self.run(self.start(arena), 0, workers)
 
@@ -129,6 +150,7 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
         return HalfspaceBlock(
             arena=arena,
             point=np.ldexp(chart.inside, -self.frame.shift)[None],
+            inside=np.ones(1, np.uint8),
             parent=np.zeros(1, np.int64),
             sign=np.zeros((1, 0), np.uint64),
             mask=np.zeros((1, 0), np.uint64),
@@ -138,7 +160,9 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
             label=-1 - np.arange(len(facets), dtype=np.int32),
             pattern=np.zeros((1, 0), np.uint64),
             lines=self.rows.first(),
+            place=np.array([self.frame], np.object_),
             planes=None,
+            kept=Kept(),
             is_part=False,
         )
 
@@ -157,7 +181,7 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
         z, error = self.rows.hyperplanes(number, block.lines)
         block.sign, block.mask = np.zeros((n, words), np.uint64), np.zeros((n, words), np.uint64)
         block.planes = Planes(z, error, np.zeros((n, words), np.uint64), count, 0)
-        cells = kernels.Cells(block.point, block.parent, block.sign, block.mask)
+        cells = kernels.Cells(block.point, block.inside, block.parent, block.sign, block.mask)
         tally.signs += kernels.choose(parents_of(block), cells, n, count, self.frame.reach, self.work(block))
 
     def work(self, block: HalfspaceBlock) -> kernels.Work:
@@ -172,65 +196,137 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
         assert planes is not None
         state = np.zeros(kernels.STATE, np.int64)
         state[kernels.PLANE], state[kernels.N_CELLS] = planes.number, block.n_cells
-        parents, work = parents_of(block), self.work(block)
-        cells = kernels.Cells(block.point, block.parent, block.sign, block.mask)
+        cells = kernels.Cells(block.point, block.inside, block.parent, block.sign, block.mask)
         crowd = max(CROWD, block.n_cells)
+        above_others = follows(self.program.steps[number]).view(np.uint8)
+        work = self.work(block)
+        fitted_before = -1
         while True:
-            status = kernels.split(parents, cells, planes.count, crowd, self.frame.reach, work, state)
+            status = kernels.split(
+                parents_of(block), cells, planes.count, above_others, crowd, self.frame.reach, work, state
+            )
             if status == kernels.NEED_ROOM:
                 self.budget.check()
                 cells = kernels.Cells(*(np.concatenate([old, np.empty_like(old)]) for old in cells))
-            elif status == kernels.ASK:
-                self.answer(block, cells, state, number)
+            elif status != kernels.ASK:
+                break
+            elif fitted_before < state[kernels.PLANE] and self.is_worth_fitting(cells, state, number):
+                fitted_before = int(state[kernels.PLANE])
+                self.fit(block, cells, np.flatnonzero(cells.inside[: state[kernels.N_CELLS]] == 0), number)
+                work = self.work(block)
+            else:
+                self.answer(block, cells, work, state, number)
                 tally.double_signs += 1
                 tally.exact_signs += 1
-            else:
-                break
         tally.signs += int(state[kernels.N_SIGNS])
         used = slice(0, int(state[kernels.N_CELLS]))
-        block.point, block.parent, block.sign, block.mask = (
-            cells.point[used], cells.parent[used], cells.sign[used], cells.mask[used]
-        )  # fmt: skip
+        block.point, block.inside, block.parent = cells.point[used], cells.inside[used], cells.parent[used]
+        block.sign, block.mask = cells.sign[used], cells.mask[used]
         planes.number = int(state[kernels.PLANE])
         return status == kernels.DONE
 
-    def answer(self, block: HalfspaceBlock, cells: kernels.Cells, state: Ints, number: int) -> None:
+    def is_worth_fitting(self, cells: kernels.Cells, state: Ints, number: int) -> bool:
+        """Whether a hyperplane is asked about whose cell should have coordinates of its own."""
+        left = self.program.n_hyperplanes - self.program.steps[number].label0 - state[kernels.PLANE]
+        return not cells.inside[state[kernels.CELL]] and bool(left > FITTING * self.frame.dim)
+
+    def fit(self, block: HalfspaceBlock, cells: kernels.Cells, own: Ints, number: int) -> None:
+        """Make cells parents, in coordinates of their own."""
+        planes, step, old = block.planes, self.program.steps[number], cells.parent[own]
+        assert planes is not None
+        labels, places, parts = [], [], []
+        for i, p in zip(own.tolist(), old.tolist(), strict=True):
+            self.budget.check()
+            words = [*self.program.words(block.pattern[p]), cells.sign[i]]
+            labels.append(self.labels(block, cells, i, number))
+            cell = self.exact_cell(block, labels[-1], words, block.place[p], cells.point[i])
+            place = fitted(cell, self.frame.reach)
+            places.append(place)
+            cells.point[i], cells.inside[i] = place.middle, True
+            table, scale = self.settler.exact.preactivation(number, words)
+            parts.append((
+                *place.rows(flint.fmpz_mat([list(row) for row in cell.rows]), [
+                    Fraction(1, max(map(abs, row))) for row in cell.rows
+                ]),
+                *place.rows(table, [Fraction(1, scale) / Fraction(2) ** e for e in step.exponent.tolist()]),
+            ))  # fmt: skip
+        rows, error, *lines = zip(*parts, strict=True)
+        new = Lines(*map(np.stack, lines))
+        z, z_error = self.rows.hyperplanes(number, new)
+        more = np.concatenate(rows), np.concatenate(error)
+        kernels.scale_rows(*more)
+        block.rows, block.error = map(np.concatenate, zip((block.rows, block.error), more, strict=True))
+        block.label = np.concatenate([block.label, *labels]).astype(np.int32)
+        block.offset = np.concatenate([block.offset, block.offset[-1] + np.cumsum([len(some) for some in labels])])
+        block.pattern = np.concatenate([block.pattern, block.pattern[old]])
+        block.lines = Lines(*map(np.concatenate, zip(block.lines, new, strict=True)))
+        block.place = np.concatenate([block.place, np.array(places, np.object_)])
+        planes.z, planes.error = np.concatenate([planes.z, z]), np.concatenate([planes.error, z_error])
+        planes.candidate = np.concatenate([planes.candidate, planes.candidate[old]])
+        cells.parent[own] = len(block.place) - len(own) + np.arange(len(own))
+        cells.mask[own] = 0
+
+    def answer(self, block: HalfspaceBlock, cells: kernels.Cells, work: kernels.Work, state: Ints, number: int) -> None:
         """Whether a hyperplane cuts a cell, in rational arithmetic; room for the new cell is there."""
         self.budget.check()
-        plane, i, new = (int(state[j]) for j in (kernels.PLANE, kernels.CELL, kernels.N_CELLS))
+        plane, i, new, side = (int(state[j]) for j in (kernels.PLANE, kernels.CELL, kernels.N_CELLS, kernels.SIDE))
         p, step = int(cells.parent[i]), self.program.steps[number]
         words = [*self.program.words(block.pattern[p]), cells.sign[i]]
-        labels = [
-            *block.label[block.offset[p] : block.offset[p + 1]].tolist(),
-            *(step.label0 + np.flatnonzero(unpacked(cells.mask[i], step.activation.n_hyperplanes))).tolist(),
-        ]
         state[kernels.CELL] += 1
         state[kernels.N_SIGNS] += 1
-        cell = self.exact_cell(labels, words, cells.point[i], cells.mask[i])
+        labels = self.labels(block, cells, i, number)
         goal = self.settler.row(step.label0 + plane, words)
+        if side:
+            held = [labels[j] for j in work.nonbasic[(work.nonbasic >= 0) & (work.table[0, : self.frame.dim] > 0)]]
+            if implied(self.settler.constraints(held, words), [side * v for v in goal]):
+                put_bit(cells.sign[i], plane, side > 0)
+                return
+        cell = self.exact_cell(block, labels, words, block.place[p], cells.point[i])
         above, below = cell.sides(goal)
-        bit = np.uint64(1 << (plane & 63))
+        put_bit(cells.sign[i], plane, above is not None)
         if above is None or below is None:
-            cells.sign[i, plane >> 6] |= bit if above is not None else np.uint64(0)
             return
         state[kernels.N_CELLS] += 1
         for array in cells:
             array[new] = array[i]
-        for place, point, sign in ((i, above, 1), (new, below, -1)):
-            cells.mask[place, plane >> 6] |= bit
-            cells.sign[place, plane >> 6] |= bit if sign > 0 else np.uint64(0)
-            cells.point[place] = self.frame.rounded(point, [*cell.rows, tuple(sign * v for v in goal)])
+        lower = np.flatnonzero(follows(step)[plane::-1].cumprod()[::-1]) - 1
+        for j, point, sign in ((i, above, 1), (new, below, -1)):
+            put_bit(cells.mask[j], plane, True)
+            put_bit(cells.sign[j], plane, sign > 0)
+            rows = dict(zip(labels, cell.rows, strict=True))
+            if sign > 0:  # the lower thresholds of the neuron are no constraints
+                for k in lower[unpacked(cells.mask[j], plane)[lower]].tolist():
+                    put_bit(cells.mask[j], k, False)
+                    del rows[step.label0 + k]
+            rows[step.label0 + plane] = tuple(sign * v for v in goal)
+            own = ExactCell(list(rows.values()), point)
+            cells.point[j], cells.inside[j] = block.place[p].rounded(own)
+            block.kept.put(self.key(list(rows), [*words[:-1], cells.sign[j]]), own)
 
-    def exact_cell(self, labels: list[int], words: list[Words], point: Floats, mask: Words) -> ExactCell:
-        """A cell in rational arithmetic, kept for the hyperplanes to come."""
-        *before, sign = words
-        key = (tuple(labels), *(w.tobytes() for w in before), (sign & mask).tobytes())
-        cell = self.kept.pop(key, None)
-        if cell is None:
-            cell = ExactCell(self.settler.constraints(labels, words), self.frame.exact(point), self.frame.dim)
-        self.kept[key] = cell
-        if len(self.kept) > EXACT_CELLS:
-            self.kept.popitem(last=False)
+    def labels(self, block: HalfspaceBlock, cells: kernels.Cells, i: int, number: int) -> list[int]:
+        """The constraints of a cell in the middle of a step."""
+        p, step = cells.parent[i], self.program.steps[number]
+        own = step.label0 + np.flatnonzero(unpacked(cells.mask[i], step.activation.n_hyperplanes))
+        return [*block.label[block.offset[p] : block.offset[p + 1]].tolist(), *own.tolist()]
+
+    def key(self, labels: list[int], words: list[Words]) -> Any:
+        """What tells a cell from others: its constraints, and on which side of them it lies."""
+        inner = np.array([label for label in labels if label >= 0], np.int64)
+        bits = self.program.label_bits[inner]
+        joined = np.concatenate(words)
+        return inner.tobytes(), (joined[bits >> 6] >> (bits & 63).astype(np.uint64) & np.uint64(1)).tobytes()
+
+    def exact_cell(
+        self, block: HalfspaceBlock, labels: list[int], words: list[Words], place: Frame | Fitted, point: Floats
+    ) -> ExactCell:
+        """A cell in rational arithmetic, kept for the hyperplanes to come; the point may lie inside."""
+        key = self.key(labels, words)
+        if key in block.kept:
+            block.kept.move_to_end(key)
+            return block.kept[key]
+        rows = self.settler.constraints(labels, words)
+        cell = ExactCell(rows, inside_or_interior(rows, place.exact(point), self.frame.dim))
+        block.kept.put(key, cell)
         return cell
 
     def close(self, block: HalfspaceBlock, number: int) -> None:
@@ -257,6 +353,7 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
             block.lines = self.rows.next(number, Lines(*(own[parent] for own in block.lines)), block.sign)
         block.offset, block.rows, block.error, block.label = offset, rows, error, label
         block.pattern = np.concatenate([block.pattern[parent], block.sign], axis=1)
+        block.place = block.place[parent]
         block.parent = np.arange(n)
         block.planes = None
 
@@ -279,7 +376,10 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
 
     def finished(self, block: HalfspaceBlock) -> HalfspaceCells:
         """See `Engine`."""
-        return HalfspaceCells(self.frame.t(block.point), block.offset, block.label, self.frame)
+        points = self.frame.t(block.point)
+        is_fitted = np.array([isinstance(place, Fitted) for place in block.place], np.bool_)
+        points[is_fitted | (block.inside == 0)] = np.nan
+        return HalfspaceCells(points, block.offset, block.label, self.frame)
 
     def joined(self, block: HalfspaceBlock, ties: list[None], cells: list[HalfspaceCells]) -> HalfspaceCells:
         """See `Engine`."""
@@ -294,6 +394,11 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
     def complex(self, cells: HalfspaceCells) -> Never:
         """See `Engine`: sums over cells without corners are not made."""
         raise AssertionError("the volumes of cells given by inequalities are not summed up")
+
+
+def follows(step: Step) -> Flags:
+    """(m,) whether a hyperplane of a step is another, higher threshold of the neuron of the one before."""
+    return np.asarray(np.diff(step.activation.hyperplane_neuron, prepend=-1) == 0)
 
 
 def parents_of(block: HalfspaceBlock) -> kernels.Parents:
@@ -317,6 +422,7 @@ def take_part(block: HalfspaceBlock, first: int, last: int, arena: Buffers) -> H
     return HalfspaceBlock(
         arena=arena,
         point=block.point[first:last].copy(),
+        inside=block.inside[first:last].copy(),
         parent=parent.astype(np.int64),
         sign=block.sign[first:last].copy(),
         mask=block.mask[first:last].copy(),
@@ -326,6 +432,8 @@ def take_part(block: HalfspaceBlock, first: int, last: int, arena: Buffers) -> H
         label=block.label[place],
         pattern=block.pattern[own],
         lines=Lines(*(lines[own] for lines in block.lines)),
+        place=block.place[own],
         planes=planes,
+        kept=Kept(),
         is_part=True,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property, partial
 from operator import mul
 
 import numpy as np
@@ -20,14 +20,14 @@ from linear_regions.kernels import polyhedra
 from linear_regions.kernels.bounds import SLACK, TINY, UNIT
 from linear_regions.kernels.halfspaces import work_for
 
-from .bits import packed
+from .bits import packed, unpacked
 from .domain.chart import HalfspaceChart, exact, generic, identity_chart
 from .exact import cell_pieces
 from .first_layer import FirstLayer, image, without_first
 from .metric import largest_balls, lengths, nearest
 from .network import Network
 from .program import Program, compile_network
-from .rational_lp import Point, as_floats, inside_or_interior, least, slack
+from .rational_lp import Point, as_floats, inside_or_interior, slack, violated
 from .rows import Frame, Rows, is_multiple, signs_behind, through
 from .settle import Settler
 
@@ -202,17 +202,28 @@ class Surroundings:
 
     def _cell(self, words: list[Words], point: Floats, rows: Floats, error: Floats) -> Cell:
         """The cell with these signs, around a point that is thought to lie inside, with its facets."""
-        label = self.labels
+        near = self._adjacent(words)
+        rows, error, label = rows[near], error[near], self.labels[near]
         kept, tied = self._different(rows, error, label, words)
         rows, error, label, tied = rows[kept], error[kept], label[kept], tied[kept]
-        answer, beyond = self._facets(rows, error, point, words)
-        for i in np.flatnonzero(answer == polyhedra.UNKNOWN).tolist():
-            answer[i] = self._exact_facet(label.tolist(), i, words, point, beyond)
-        return Cell(words, point, rows, error, label, answer == polyhedra.YES, beyond, tied)
+        is_facet, beyond = self._facets(rows, error, label, point, words)
+        return Cell(words, point, rows, error, label, is_facet, beyond, tied)
+
+    def _adjacent(self, words: list[Words]) -> Flags:
+        """Which hyperplanes may hold a facet: of one neuron only those at the ends of its piece."""
+        near = [np.ones(len(self.frame.chart.facets), np.bool_)]
+        for step, own in zip(self.program.steps, words, strict=True):
+            a = step.activation
+            above, same = unpacked(own, a.n_hyperplanes), np.diff(a.hyperplane_neuron) == 0
+            one = np.ones(a.n_hyperplanes, np.bool_)
+            one[:-1] &= ~(same & above[:-1] & above[1:])
+            one[1:] &= ~(same & ~above[:-1] & ~above[1:])
+            near.append(one)
+        return np.concatenate(near)
 
     def _facets(
-        self, rows: Floats, error: Floats, point: Floats, words: list[Words]
-    ) -> tuple[NDArray[np.uint8], Floats]:
+        self, rows: Floats, error: Floats, label: Index, point: Floats, words: list[Words]
+    ) -> tuple[Flags, Floats]:
         """Which rows are facets, and points that violate them alone.
 
         No row of a later step depends on a first neuron that is flat on the cell. If its own row is a single one, that
@@ -226,34 +237,34 @@ class Surroundings:
         at = np.argwhere(used[alone])[:, 1]
         height, slope = rows[alone, at] * point[at] + rows[alone, -1], rows[alone, at]
         beyond[np.flatnonzero(alone), at] = point[at] - 2 * height / slope
-        kept = np.setdiff1d(np.arange(d), at)
-        inner = np.ascontiguousarray(rows[~alone][:, [*kept, d]])
+        kept, inner = np.setdiff1d(np.arange(d), at), np.flatnonzero(~alone)
         own, places = np.empty(len(inner), np.uint8), np.full((len(inner), len(kept)), np.nan)
+        held = np.empty((len(inner), len(kept)), np.int64)
         with np.errstate(all="ignore"):
             polyhedra.facets(
-                np.array([0, len(inner)]), inner, error[~alone], point[None, kept], self.frame.reach,
-                work_for(len(inner), len(kept)), own, places,
+                np.array([0, len(inner)]), np.ascontiguousarray(rows[inner][:, [*kept, d]]), error[inner],
+                point[None, kept], self.frame.reach, work_for(len(inner), len(kept)), own, places, held,
             )  # fmt: skip
-        answer[~alone] = own
-        beyond[np.ix_(~alone, kept)] = places
-        return answer, beyond
+        answer[inner] = own
+        beyond[np.ix_(inner, kept)] = places
+        unknown = np.flatnonzero(own == polyhedra.UNKNOWN)
+        if len(unknown):
+            exact = self.settler.constraints(label.tolist(), words)
+            start = cache(partial(inside_or_interior, exact, self.frame.exact(point), d))
+        for i, those in zip(inner[unknown].tolist(), held[unknown], strict=True):
+            found = violated(exact, i, inner[those[those >= 0]].tolist(), start)
+            answer[i] = found is not None
+            if found is not None:
+                height = slack(exact[i], start())
+                share = (1 + height / (height - found.value)) / 2
+                beyond[i] = as_floats([v + share * (w - v) for v, w in zip(start(), found.point, strict=True)])
+        self.exact_answers += len(unknown)
+        return answer == polyhedra.YES, beyond
 
     def _flat(self, words: list[Words]) -> Flags:
         """Which neurons of the first step are constant on the cell with these signs."""
         a = self.program.steps[0].activation
         return np.asarray(a.slope[a.piece_offset[:-1] + cell_pieces(a, words[0])] == 0)
-
-    def _exact_facet(self, label: list[int], i: int, words: list[Words], point: Floats, beyond: Floats) -> bool:
-        self.exact_answers += 1
-        rows = self.settler.constraints(label, words)
-        start = inside_or_interior(rows, self.frame.exact(point), self.dim)
-        goal = rows.pop(i)
-        found = least(rows, goal, start, stop=Fraction(0))
-        if found.value >= 0:
-            return False
-        share = (1 + slack(goal, start) / (slack(goal, start) - found.value)) / 2
-        beyond[i] = as_floats([v + share * (w - v) for v, w in zip(start, found.point, strict=True)])
-        return True
 
     def _different(self, rows: Floats, error: Floats, label: Index, words: list[Words]) -> tuple[Flags, Flags]:
         """Which rows are to be kept: none that is the same everywhere, the first of those that say the same.

@@ -26,7 +26,7 @@ from .errors import invalid
 from .exact import Row
 from .metric import largest_balls, lengths, nearest
 from .network.cast import exact_array, read_only
-from .rational_lp import as_float, as_floats, interior, least
+from .rational_lp import as_float, as_floats, interior, least, violated
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -261,7 +261,7 @@ def redundant(A: object, b: object) -> Flags:
     own, start = _with_interior(A, b)
     result = np.ones(own.m, np.bool_)
     kept = _different(own.rows)
-    answer = np.empty(len(kept), np.uint8)
+    answer, held = np.empty(len(kept), np.uint8), np.empty((len(kept), own.d), np.int64)
     point = np.array([start[0]])
     with np.errstate(all="ignore"):
         polyhedra.facets(
@@ -273,12 +273,12 @@ def redundant(A: object, b: object) -> Flags:
             own.work(0),
             answer,
             np.empty((0, own.d)),
+            held,
         )
     exact: list[Row] = []
     for i in np.flatnonzero(answer == polyhedra.UNKNOWN).tolist():
         exact = exact or [_whole(row) for row in own.rows[kept]]
-        others = [row for k, row in enumerate(exact) if k != i]
-        answer[i] = least(others, exact[i], start[1], stop=Fraction(0)).value < 0
+        answer[i] = violated(exact, i, held[i].tolist(), lambda: start[1]) is not None
     result[kept] = answer != polyhedra.YES
     return read_only(result)
 

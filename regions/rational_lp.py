@@ -9,7 +9,7 @@ Research 2, 1977).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -63,6 +63,33 @@ def slack(row: Row, x: Sequence[Fraction]) -> Fraction:
     return sum((a * v for a, v in zip(row, x, strict=False) if a), start=Fraction(row[-1]))
 
 
+def _whole(x: Sequence[Fraction]) -> tuple[list[int], int]:
+    """Coordinates with a common denominator."""
+    common = math.lcm(*(v.denominator for v in x))
+    return [v.numerator * (common // v.denominator) for v in x], common
+
+
+def _times(row: Row, x: list[int], common: int) -> int:
+    """The slack of a row at a point with a common denominator, times that."""
+    return sum((a * v for a, v in zip(row, x, strict=False) if a), start=row[-1] * common)
+
+
+def is_inside(rows: Sequence[Row], point: Point) -> bool:
+    """Whether all slacks are positive at a point."""
+    whole = _whole(point)
+    return all(_times(row, *whole) > 0 for row in rows)
+
+
+def shortened(rows: Sequence[Row], point: Point) -> Point:
+    """A point with few digits near one where all slacks are positive, which they are there too."""
+    x, common = _whole(point)
+    digits = 0
+    for row in rows:
+        size = sum(map(abs, row[:-1])) * common
+        digits = max(digits, size.bit_length() - _times(row, x, common).bit_length() + 1)
+    return [Fraction(((v << digits + 1) + common) // (2 * common), 1 << digits) for v in x]
+
+
 class Polyhedron:
     """The set where no slack is negative, as the dictionary at the point where the last search in it ended.
 
@@ -75,9 +102,9 @@ class Polyhedron:
 
     def __init__(self, rows: Sequence[Row], inside: Sequence[Fraction]) -> None:
         self._d = d = len(inside)
-        x = [_quotient(v) for v in inside]
-        self._table = [[flint.fmpq(int(i == j)) for j in range(d)] + [x[i]] for i in range(d)]
-        self._table += [[*(flint.fmpq(v) for v in row[:d]), _at(row, x)] for row in rows]
+        x, common = _whole(inside)
+        self._table = [[flint.fmpq(int(i == j)) for j in range(d)] + [_quotient(inside[i])] for i in range(d)]
+        self._table += [[*map(flint.fmpq, row[:d]), flint.fmpq(_times(row, x, common), common)] for row in rows]
         self._basic = [_FREE] * d + list(range(len(rows)))
         self._nonbasic = [_FREE] * d
 
@@ -126,6 +153,36 @@ def least(rows: Sequence[Row], goal: Row, inside: Sequence[Fraction], stop: Frac
     return Polyhedron(rows, inside).least(goal, stop)
 
 
+def implied(rows: Sequence[Row], goal: Row) -> bool:
+    """Whether goal.(x, 1) is a sum of the rows with multipliers that are not negative, and of a number that is not.
+
+    The multipliers are those of linearly independent rows, the first ones, so that they are determined.
+    """
+    d, n = len(goal) - 1, len(rows)
+    columns = [*rows, goal]
+    echelon, last, rank = flint.fmpz_mat(d, n + 1, [int(row[c]) for c in range(d) for row in columns]).rref()
+    rest = last * goal[d]
+    j = 0
+    for i in range(rank):
+        while echelon[i, j] == 0:
+            j += 1
+        if j == n or echelon[i, n] * last < 0:
+            return False
+        rest -= echelon[i, n] * rows[j][d]
+    return bool(rest * last >= 0)
+
+
+def violated(rows: Sequence[Row], i: int, held: Sequence[int], inside: Callable[[], Point]) -> Least | None:
+    """A point that violates row i and no other, None if the others imply it.
+
+    `held` are rows that may do so alone, -1 for none; `inside` gives a point inside all.
+    """
+    if implied([rows[k] for k in held if k >= 0], rows[i]):
+        return None
+    found = least([*rows[:i], *rows[i + 1 :]], rows[i], inside(), stop=Fraction(0))
+    return found if found.value < 0 else None
+
+
 def interior(rows: Sequence[Row], d: int) -> tuple[int, Point]:
     """Whether all slacks are positive somewhere: 1 and such a point; 0 if some vanish there; -1 if some are negative.
 
@@ -146,7 +203,7 @@ def interior(rows: Sequence[Row], d: int) -> tuple[int, Point]:
 
 def inside_or_interior(rows: Sequence[Row], inside: Point | None, d: int) -> Point:
     """The point if all slacks are positive there, or else another one; there has to be one."""
-    if inside is not None and all(slack(row, inside) > 0 for row in rows):
+    if inside is not None and is_inside(rows, inside):
         return inside
     return interior(rows, d)[1]
 
@@ -157,10 +214,6 @@ def _quotient(value: Fraction) -> flint.fmpq:
 
 def _fraction(value: flint.fmpq) -> Fraction:
     return Fraction(int(value.p), int(value.q))
-
-
-def _at(row: Row, x: list[flint.fmpq]) -> flint.fmpq:
-    return sum((a * v for a, v in zip(row, x, strict=False) if a), start=flint.fmpq(row[-1]))
 
 
 def _result(table: list[list[flint.fmpq]], d: int, multipliers: dict[int, Fraction]) -> Least:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from operator import mul
-from sys import float_info
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from linear_regions.kernels import bounds
 from linear_regions.kernels import halfspaces as kernels
 
-from .bits import has_bits, unpacked
+from .bits import has_bits, put_bit, unpacked
 from .domain.chart import HalfspaceChart
 from .exact import Row, cell_pieces
 from .program import Program, Step
-from .rational_lp import Point, Polyhedron, as_floats, inside_or_interior, slack
+from .rational_lp import Point, Polyhedron, as_floats, is_inside, shortened, slack
 from .settle import Settler
 
 Floats = NDArray[np.float64]
@@ -59,15 +59,11 @@ class Frame:
             return None
         return [Fraction(v) * Fraction(2) ** int(e) for v, e in zip(point.tolist(), self.shift, strict=True)]
 
-    def rounded(self, t: Point, rows: Sequence[Row]) -> Floats:
-        """The float u nearest to a rational t, or NaN if some slack of the rows is not positive there."""
-        u = [v / Fraction(2) ** int(e) for v, e in zip(t, self.shift, strict=True)]
-        if max(map(abs, u)) < float_info.max:
-            near = as_floats(u)
-            there = self.exact(near)
-            if there is not None and all(slack(row, there) > 0 for row in rows):
-                return near
-        return np.full(self.dim, np.nan)
+    def rounded(self, cell: ExactCell) -> tuple[Floats, bool]:
+        """The float u nearest to the rational point in a cell, and whether it lies inside as well."""
+        near = as_floats([v / Fraction(2) ** int(e) for v, e in zip(cell.inside, self.shift, strict=True)])
+        there = self.exact(near)
+        return near, there is not None and is_inside(cell.rows, there)
 
     @property
     def facets(self) -> Floats:
@@ -147,6 +143,7 @@ class Rows:
         """Those of step `number` + 1 on cells whose signs in step `number` are given, with the rows of that step."""
         return self._through(number + 1, self.activated(number, before, words))
 
+    @np.errstate(all="ignore")  # what is not finite proves nothing
     def activated(self, number: int, before: Lines, words: Words) -> Lines:
         """The values of a step's units on cells whose signs are given."""
         step = self.steps[number]
@@ -201,6 +198,7 @@ class Rows:
         return rows, error
 
 
+@np.errstate(all="ignore")  # what is not finite proves nothing
 def _below(rows: Floats, error: Floats, threshold: Floats) -> tuple[Floats, Floats]:
     """The rows less thresholds; both arrays are copies of the caller's."""
     rows[..., -1] -= threshold
@@ -214,15 +212,23 @@ class ExactCell:
     Parameters
     ----------
     rows : sequence of rows
-    inside : list of Fraction or None
-        Perhaps a point inside.
-    d : int
+    inside : list of Fraction
+        A point inside.
     """
 
-    def __init__(self, rows: Sequence[Row], inside: Point | None, d: int) -> None:
+    def __init__(self, rows: Sequence[Row], inside: Point) -> None:
         self.rows = rows
-        self.inside = inside_or_interior(rows, inside, d)
-        self._polyhedron = Polyhedron(rows, self.inside)
+        self.inside = shortened(rows, inside)
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return len(self.rows) * (len(self.inside) + 1)
+
+    @cached_property
+    def polyhedron(self) -> Polyhedron:
+        """Its closure."""
+        return Polyhedron(self.rows, self.inside)
 
     def sides(self, goal: Row) -> tuple[Point | None, Point | None]:
         """Points inside where a row is positive, and where it is negative: None where there are none.
@@ -241,10 +247,11 @@ class ExactCell:
                 v - a for v, a in zip(inside, along, strict=True)
             ]
         sign = 1 if height > 0 else -1
-        found = self._polyhedron.least([sign * v for v in goal], Fraction(0))
+        found = self.polyhedron.least([sign * v for v in goal], Fraction(0))
         other: Point | None = None
         if found.value < 0:
-            share = (1 + height / (height - sign * found.value)) / 2
+            depth = found.value / (found.value - sign * height)
+            share = 1 - Fraction(1, 4 << max(depth.denominator.bit_length() - depth.numerator.bit_length(), 0))
             other = [v + share * (p - v) for v, p in zip(inside, found.point, strict=True)]
         return (inside, other) if sign > 0 else (other, inside)
 
@@ -270,6 +277,5 @@ def signs_behind(settler: Settler, own: list[Words], label: int) -> list[Words]:
         for k in range(step.activation.n_hyperplanes):
             if is_multiple(settler.row(step.label0 + k, own), facet):
                 above = _ratio_sign(settler.row(step.label0 + k, words), facet) < 0
-                bit = np.uint64(1 << (k & 63))
-                words[number][k >> 6] = words[number][k >> 6] & ~bit | (bit if above else np.uint64(0))
+                put_bit(words[number], k, above)
     return words

@@ -6,10 +6,11 @@
 Case k is `families.random_case(k)`, ordinary or degenerate; the second kind are Gaussian networks without biases on
 [-1, 1]^2, of widths 3-3-3, 6-6 and 8-8. Counts, counts per layer, patterns and exact volumes have to be equal, and
 corners have to lie within their error bounds. The third kind are `solids.random_solid(k)` on boxes of three to five
-dimensions, where numbers of faces of every dimension have to be equal too; the fourth is `solids.random_space(k)`,
-on all of R^2 to R^4. Every difference is printed with its seed; the exit status is 1 if there is any. The twins take
-about a tenth of a second a case, and half a second a solid. With `--lp` the same networks are enumerated by linear
-programs and compared with the other engines: counts, patterns, neighbours, which cells are bounded.
+dimensions, where numbers of faces of every dimension have to be equal too; the fourth is `solids.random_space(k)`, on
+all of R^2 to R^4, and `--mixed` gives `families.mixed_scales(k)`. Every difference is printed with its seed; the exit
+status is 1 if there is any. The twins take about a tenth of a second a case, and half a second a solid. With `--lp` the
+same networks are enumerated by linear programs and compared with the other engines: counts, patterns, neighbours, which
+cells are bounded.
 
     python scripts/sweep.py --bounds 20000 --jobs 2
 
@@ -29,8 +30,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from bounds import bound_report, totals
-from convert import report, zero_bias_case
-from families import random_case
+from convert import report
+from halfspaces import PLANE
 from halfspaces import report as lp_report
 from solids import solid_report, space_report
 
@@ -46,7 +47,7 @@ def chunk_report(kind: str, lp: bool, seeds: range) -> str:
         return solid_report(seeds)
     if kind == "space":
         return space_report(seeds)
-    return report(map(random_case if kind == "random" else zero_bias_case, seeds))
+    return report(map(PLANE[kind], seeds))
 
 
 def sweep(pool: ProcessPoolExecutor, kind: str, lp: bool, seeds: range) -> int:
@@ -70,6 +71,7 @@ def main() -> int:
     parser.add_argument(
         "--zero-bias", type=int, default=1000, help="number of nets without biases (default %(default)s)"
     )
+    parser.add_argument("--mixed", type=int, default=0, help="number of nets of mixed scales (default %(default)s)")
     parser.add_argument("--solid", type=int, default=0, help="number of solid cases (default %(default)s)")
     parser.add_argument("--space", type=int, default=0, help="number of cases on all of R^d (default %(default)s)")
     parser.add_argument("--bounds", type=int, default=0, help="number of cases for bounds of errors, and no others")
@@ -81,6 +83,7 @@ def main() -> int:
         kinds = {
             "random": options.cases,
             "zero-bias": options.zero_bias,
+            "mixed": options.mixed,
             "solid": options.solid,
             "space": options.space,
         }

@@ -105,6 +105,12 @@ UNITS: dict[str, Pieces] = {
 }
 
 
+_LEAST = Pieces(  # breakpoints that products make vanish
+    (Fraction(5e-324), Fraction(1e-323)), (Fraction(2), Fraction(1), Fraction(-1)),
+    (Fraction(0), Fraction(5e-324), Fraction(5e-324) + 2 * Fraction(1e-323)),
+)  # fmt: skip
+
+
 def units(rng: Rng, plan: Plan) -> list[Layer]:
     """Units other than ReLU: one kind per network, per layer or per neuron; weights large enough to reach the ends."""
     gain = rng.choice([1.0, 4.0])
@@ -314,6 +320,35 @@ def random_case(seed: int) -> Case:
         domain = _slice(rng, domain, plan.inputs)
     shape = "x".join(str(len(b)) for _, b, _ in layers)
     return Case(layers, domain, f"seed {seed}: {family.__name__} {plan.inputs}-{shape} {precision} d={dimension}")
+
+
+def mixed_scales(seed: int) -> Case:
+    """Narrow nets in the plane whose neurons are scaled by powers of two, undone in the next layer or not.
+
+    Every other one has up to twelve layers of ReLU, |z| or leaky ReLU and scales of 2^-300 to 2^300. The others have up
+    to four layers with a unit of any kind, drawn for each neuron, and scales of 2^-60 to 2^60; some of the
+    breakpoints are the least floats there are.
+    """
+    rng = np.random.default_rng(seed)
+    deep = seed % 2 == 0
+    widths = tuple(int(n) for n in rng.integers(2, 5, rng.integers(2, 13 if deep else 5)))
+    layers = _he(rng, Plan(2, 2, widths), 0.3)
+    if deep:
+        one = [RELU, ABS, leaky_relu(0.01)][rng.integers(3)]
+        layers = [(weight, bias, units and [one] * len(bias)) for weight, bias, units in layers]
+    else:
+        kinds = [*UNITS.values(), _LEAST]
+        layers = [
+            (weight, bias * rng.integers(2), units and [kinds[k] for k in rng.integers(len(kinds), size=len(bias))])
+            for weight, bias, units in layers
+        ]
+    for (weight, bias, _), (after, _, _) in pairwise(layers):
+        factor = 2.0 ** rng.integers(-300 if deep else -60, 301 if deep else 61, len(bias))
+        weight *= factor[:, None]
+        bias *= factor
+        if rng.random() < 0.3:
+            after /= factor
+    return Case(layers, cube(2), f"mixed scales {seed}: 2-{'x'.join(map(str, widths))}-{len(layers[-1][1])}")
 
 
 def _widths(rng: Rng, dimension: int) -> tuple[int, ...]:

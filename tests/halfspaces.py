@@ -7,7 +7,7 @@ from typing import Any
 
 import linear_regions as lr
 from convert import to_domain, to_network, zero_bias_case
-from families import random_case
+from families import mixed_scales, random_case
 from linear_regions.measures.patterns import stacked
 from solids import random_solid, random_space
 
@@ -43,13 +43,16 @@ def differences(network: lr.Network, domain: Any, *, check: bool = True) -> list
     return found
 
 
+PLANE = {"random": random_case, "zero-bias": zero_bias_case, "mixed": mixed_scales}
+
+
 def report(kind: str, seeds: Iterable[int]) -> str:
     """What differs on random networks, one a line; empty if nothing does."""
     lines = []
     for seed in seeds:
         try:
-            if kind in ("random", "zero-bias"):
-                case = random_case(seed) if kind == "random" else zero_bias_case(seed)
+            if kind in PLANE:
+                case = PLANE[kind](seed)
                 problem = to_network(case.layers), to_domain(case.domain)
             else:
                 solid = random_solid(seed) if kind == "solid" else random_space(seed)

@@ -12,8 +12,10 @@ import pytest
 
 import linear_regions as lr
 from convert import to_domain, to_network
+from families import random_case
 from halfspaces import differences, patterns_of, report
 from known_nets import degenerate_cases, he_net, relu_net, torch_net
+from linear_regions.network import Activation, Affine, Unit
 from linear_regions.rational_lp import slack
 from solids import cube
 
@@ -66,6 +68,19 @@ def test_degenerate_nets(case: object, count: int) -> None:
 @pytest.mark.parametrize("kind", ["random", "zero-bias", "solid", "space"])
 def test_random_nets_as_by_corners(kind: str) -> None:
     assert not report(kind, range(12))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5, 7, 11, 23, 26])
+def test_mixed_scales_as_by_corners(seed: int) -> None:
+    """Cells thinner than floats in the frame of the domain, rows beyond their range, breakpoints that vanish."""
+    assert not report("mixed", [seed])
+
+
+def test_few_signs_of_mixed_scales_are_left_to_rational_arithmetic() -> None:
+    case = random_case(130)
+    found = lr.count_regions(to_network(case.layers), to_domain(case.domain), method="lp", full_output=True)
+    assert found.count == 799
+    assert found.certificate.exact_signs < 0.2 * found.certificate.signs
 
 
 @pytest.mark.slow
@@ -219,6 +234,36 @@ def test_numbers_at_the_end_of_floats(tiny: float) -> None:
     for domain in (lr.Box([0, 0], [1, 1]), lr.Box([-1, -1], [1, 1]), lr.Space(2)):
         assert not differences(network, domain, check=False)
     assert not report("random", [140])
+
+
+@pytest.mark.parametrize(("low", "high"), [(5e-324, 1e-323), (1e-323, 1.5e-323), (5e-324, 1e-300), (1e-300, 2e-300)])
+def test_breakpoints_that_products_make_vanish(low: float, high: float) -> None:
+    """Of the last neuron's line a cell as thin as the breakpoints holds a part: errors times multipliers are not 0."""
+    one, two = Fraction(low), Fraction(high)
+    least = Unit((one, two), (2, 1, -1), (0, one, one + 2 * two))
+    network = lr.Network.chain(
+        [
+            Affine.from_arrays([[-0.86, -0.37], [-0.98, -1.0], [0.14, 0.5]], [0.0] * 3),
+            Activation.from_units([Unit.identity(), Unit((0,), (-1, 1), (0, 0)), least]),
+            Affine.from_arrays([[-0.7, 0.0, 0.5]], [0.0]),
+            Activation.uniform(Unit.relu(), 1),
+            Affine.from_arrays([[1.0]], [0.0]),
+        ]
+    )
+    assert lr.count_regions(network, cube(2), method="lp") == 11
+    assert not differences(network, cube(2))
+
+
+@pytest.mark.parametrize("unit", ["relu6", "hardtanh", "hardsigmoid"])
+def test_parallel_hyperplanes_in_all_of_space(unit: str) -> None:
+    """Generic pairs of parallel hyperplanes: a cell for each flat, k neurons with one of two each (Zaslavsky 1975)."""
+    rng = np.random.default_rng(3)
+    for d, n in ((2, 5), (3, 4), (4, 5)):
+        weights = [rng.normal(size=(n, d)), rng.normal(size=(1, n))]
+        network = lr.Network.from_arrays(weights, [rng.normal(size=n), [0.0]], unit)
+        r = lr.enumerate_regions(network, lr.Space(d), method="lp")
+        assert len(r) == sum(2**k * comb(n, k) for k in range(d + 1))
+        assert r.certificate.exact_signs == 0
 
 
 def test_units_with_several_breakpoints() -> None:

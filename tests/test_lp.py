@@ -231,6 +231,16 @@ def test_redundant_inequalities() -> None:
             assert found[i] == expected
 
 
+def test_parallel_inequalities_without_end() -> None:
+    """A wedge and its copies further out, in many dimensions: multipliers are zero but for those of the copy."""
+    rng = np.random.default_rng(6)
+    for d in (2, 5, 12):
+        A = rng.integers(-99, 100, (d - 1, d)).astype(float)
+        both, b = np.vstack([A, A, 3 * A]), np.concatenate([np.ones(d - 1), np.full(d - 1, 2.0), np.full(d - 1, 4.0)])
+        assert lp.redundant(both, b).tolist() == [False] * (d - 1) + [True] * (2 * d - 2)
+        assert lp.redundant(np.vstack([both, A.sum(axis=0)]), np.append(b, d)).tolist()[-1]
+
+
 def test_largest_balls() -> None:
     rng = np.random.default_rng(5)
     for d in (2, 3, 6):

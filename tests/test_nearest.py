@@ -140,3 +140,16 @@ def test_what_is_refused() -> None:
     far = lr.Network.from_arrays([np.eye(2), [[1.0, 1.0], [0.0, 0.0]]], [[0.0, 0.0], [0.0, 1e9]])
     with pytest.raises(lr.BudgetExceeded, match="max_cells must be larger"):
         lr.nearest_boundary(far, [0.5, 0.5], to="decision", max_cells=1)
+
+
+@pytest.mark.parametrize("unit", ["relu", "relu6"])
+def test_the_first_boundary_of_a_deep_network_of_many_inputs(unit: str) -> None:
+    """One cell is looked at, and its nearest hyperplane is where the map changes."""
+    rng = np.random.default_rng(4)
+    sizes = [784, *[20] * 6, 10]
+    weights = [rng.normal(size=(n, k)) * (2 / k) ** 0.5 for k, n in pairwise(sizes)]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=n) * 0.1 for n in sizes[1:]], unit)
+    point = rng.normal(size=784)
+    linear, activation = (lr.nearest_boundary(network, point, to=to) for to in ("linear", "activation"))
+    assert linear.n_cells == 1
+    assert linear.distance == activation.distance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -121,6 +122,29 @@ def test_fewer_neurons_than_inputs() -> None:
     assert links_of(found, pairs_of(near)) == links_of(patterns, whole.facets.cells)
     z = network.preactivations(near.interior_points)
     assert (np.concatenate([(own > 0).astype(int) for own in z], axis=1) == near.patterns).all()
+
+
+@pytest.mark.parametrize("unit", ["relu6", "hardtanh", "hardsigmoid"])
+def test_units_with_parallel_hyperplanes(unit: str) -> None:
+    rng = np.random.default_rng(5)
+    weights = [rng.normal(size=shape) * 2 for shape in ((6, 2), (5, 6), (2, 5))]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=n) for n in (6, 5, 2)], unit)
+    whole, near = lr.enumerate_regions(network, lr.Space(2)), lr.explore(network, [0.1, 0.2])
+    patterns, found = ([tuple(p) for p in r.patterns.tolist()] for r in (whole, near))
+    assert sorted(patterns) == sorted(found)
+    assert links_of(found, pairs_of(near)) == links_of(patterns, whole.facets.cells)
+
+
+@pytest.mark.parametrize("unit", ["relu", "relu6", "hardtanh", "hardsigmoid"])
+def test_a_cell_of_many_inputs_is_decided_in_floats(unit: str) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [784, 64, 64, 64, 10]
+    weights = [rng.normal(size=(n, k)) * (2 / k) ** 0.5 for k, n in pairwise(sizes)]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=n) * 0.1 for n in sizes[1:]], unit)
+    near = lr.explore(network, rng.normal(size=784), max_cells=1)
+    assert near.certificate.exact_signs <= 2
+    first = set(near.facets[0].tolist()) & set(range(64))
+    assert len(first) > 50  # no neuron of the first layer is implied by the others of it
 
 
 def test_points_on_the_boundary_of_the_domain() -> None:
