@@ -206,8 +206,9 @@ def centres(
         least = np.inf
         for k in range(m):
             slack, bound = value(rows, error, first + k, centre, p, d)
-            least = min(least, (slack - bound) / (norm[first + k] + norm_error[first + k]))
-        radius[p, 0] = max(least * (1.0 - 8.0 * UNIT), 0.0)
+            room = (slack - bound) / (norm[first + k] + norm_error[first + k])
+            least = min(least, room if room > 0.0 else 0.0)  # NaN is no room
+        radius[p, 0] = least * (1.0 - 8.0 * UNIT)
         if status == ENDLESS:
             for c in range(d):
                 lifted[0, c] = work.far[0, c] - work.table[1 + c, d + 1]

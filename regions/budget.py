@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import lru_cache
+from numbers import Real
 from threading import Lock
+from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from .errors import BudgetExceeded
+from .errors import BudgetExceeded, invalid
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -83,6 +85,32 @@ class Budget:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A lock of its own."""
         self.__dict__.update(state, _lock=Lock())
+
+
+class OutOfTime(BudgetExceeded):
+    """A time limit has passed."""
+
+
+class Deadline:
+    """A time limit for one call.
+
+    Parameters
+    ----------
+    seconds : float or None
+        From now on; None: no limit.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        limit = np.inf if seconds is None else seconds
+        if not (isinstance(limit, Real) and limit > 0):
+            raise invalid("time_limit", "be a positive number of seconds", seconds)
+        self.seconds: float = float(limit)
+        self._end: float = perf_counter() + self.seconds
+
+    def check(self) -> None:
+        """Raise OutOfTime once the limit has passed."""
+        if perf_counter() > self._end:
+            raise OutOfTime(f"time_limit of {self.seconds:g} s has passed", [])
 
 
 class Workers:

@@ -43,8 +43,9 @@ class ConvexSet:
         Any that cvxpy has installed and that takes these constraints: "CLARABEL", "SCS", "HIGHS" and others.
     tolerance : float
         How far a point of the set has to come inside a cell, in units of length, for the cell to be counted. If the
-        farthest comes to within the tolerance of the cell's boundary, from either side, the cell is undecided and not
-        counted. It should be some hundred times the solver's accuracy.
+        farthest comes to within the tolerance of the cell's boundary, from either side, the cell is undecided: it is
+        not counted, but cells behind it are looked for, so that at most as many are missing as are undecided. It should
+        be some hundred times the solver's accuracy.
 
     Attributes
     ----------
@@ -278,8 +279,9 @@ class Meeting:
         self.points: list[Floats] = []  # of the set in the cells that meet it, in the coordinates of the hull
         self.verdicts = self.undecided = 0
 
-    def __call__(self, words: list[Words]) -> bool:
-        """Whether the cell with these signs meets the set."""
+    def __call__(self, words: list[Words]) -> bool | None:
+        """Whether the cell with these signs meets the set, None if that is undecided."""
+        self.around.deadline.check()
         rows, error = self.around.constraints(words)
         gradient, long = self.around.gradients(rows, error)
         length, length_error = lengths(gradient)
@@ -293,13 +295,15 @@ class Meeting:
         self.verdicts += 1
         if not _solved(self.convex.solver, self.problem):
             self.undecided += 1
-            return False
+            return None
         reached = min(float(self.depth.value), (rows[:, :-1] @ self.y.value + rows[:, -1]).min(initial=np.inf))
         if reached > self.convex.tolerance:
             self.points.append(self.convex.coordinates(self.convex.variable.value[None])[0])
             return True
-        self.undecided += float(self.depth.value) >= -self.convex.tolerance
-        return False
+        if float(self.depth.value) < -self.convex.tolerance:
+            return False
+        self.undecided += 1
+        return None
 
 
 def _cvxpy() -> Any:

@@ -31,7 +31,7 @@ from .measures.patterns import PatternTable
 from .metric import largest_balls, lengths
 from .network.cast import read_only
 from .rational_lp import Point, as_floats, inside_or_interior, least, violated
-from .rows import Frame, Rows, frame_of, signs_behind
+from .rows import Frame, Rows, frame_of, settle_doubtful, signs_behind
 from .settle import Settler
 from .solid_complex import SolidComplex
 from .space_complex import SpaceComplex
@@ -233,8 +233,10 @@ class HalfspaceComplex:
                 b.offset, b.rows, b.error, norm, norm_error, b.point, reach
             )
         with np.errstate(over="ignore"):
-            radii = np.ldexp(radii, least)
-        return Balls(read_only(self.frame.t(centers)), *(read_only(own.copy()) for own in radii.T))
+            low, high = np.ldexp(radii, least).T
+        smallest = np.nextafter(0.0, 1.0)  # what radii and coordinates lose below the normal numbers
+        low = np.maximum(low - (self.dim + 1) * smallest, 0.0)
+        return Balls(read_only(self.frame.t(centers)), read_only(low), read_only(high + smallest))
 
     @cached_property
     def bounded(self) -> Flags:
@@ -309,7 +311,14 @@ class HalfspaceComplex:
             labels = self.constraint_labels[offset[0] : offset[-1]]
             offset = offset - offset[0]
             block = rows.constraints([p[own] for p in self.patterns], offset, labels)
+            cell = np.repeat(np.arange(own.start, own.stop), np.diff(offset))
+            settle_doubtful(*block, self.frame.shift, partial(self._exact_row, cell, labels))
             yield Block(own, offset, *block, np.ldexp(points[own], -self.frame.shift))
+
+    def _exact_row(self, cell: Ints, labels: Index, i: int) -> Row:
+        """Constraint i of those of some cells."""
+        (row,) = self.settler.constraints([int(labels[i])], self.words(int(cell[i])))
+        return row
 
 
 def _work(block: Block, d: int, more: int) -> Work:

@@ -13,22 +13,24 @@ from fractions import Fraction
 from functools import cache, cached_property, partial
 from operator import mul
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import polyhedra
 from linear_regions.kernels.bounds import SLACK, TINY, UNIT
-from linear_regions.kernels.halfspaces import work_for
+from linear_regions.kernels.halfspaces import scale_rows, work_for
 
 from .bits import packed, unpacked
+from .budget import Deadline
 from .domain.chart import HalfspaceChart, exact, generic, identity_chart
-from .exact import cell_pieces
+from .exact import Row, cell_pieces
 from .first_layer import FirstLayer, image, without_first
 from .metric import largest_balls, lengths, nearest
 from .network import Network
 from .program import Program, compile_network
-from .rational_lp import Point, as_floats, inside_or_interior, slack, violated
-from .rows import Frame, Rows, is_multiple, signs_behind, through
+from .rational_lp import Point, as_floats, inside_or_interior, least, slack, violated
+from .rows import Frame, Rows, is_multiple, settle_doubtful, signs_behind, through
 from .settle import Settler
 
 Flags = NDArray[np.bool_]
@@ -74,6 +76,11 @@ class Cell:
         return signs_key(self.words)
 
 
+def _after_zeros(rows: Floats) -> Floats:
+    """A row of zeros, and the others."""
+    return np.concatenate([np.zeros_like(rows[:1]), rows])
+
+
 def signs_key(words: list[Words]) -> int:
     """The words of all steps, one after the other, as one number."""
     return int.from_bytes(b"".join(w.astype("<u8", copy=False).tobytes() for w in words), "little")
@@ -117,6 +124,7 @@ class Surroundings:
         self.frame = Frame(chart, np.zeros(chart.dim, np.int64))  # coordinates are those of the domain, not scaled
         self.rows = Rows(self.program.steps, self.frame)
         self.exact_answers = 0
+        self.deadline = Deadline(None)
 
     @cached_property
     def start(self) -> Point:
@@ -142,11 +150,13 @@ class Surroundings:
         return min(self._heights_of_facets, default=Fraction(1)) >= 0
 
     @cached_property
-    def _inward(self) -> Floats | None:
+    def _inward(self) -> Point | None:
         """From a point on the domain's boundary a way into it."""
         if min(self._heights_of_facets, default=Fraction(1)) > 0:
             return None
-        return self.frame.chart.inside - self.t
+        rows = self._exact_rows([-1 - i for i in range(len(self.frame.chart.facets))], [])
+        inside = inside_or_interior(rows, self.frame.exact(self.frame.chart.inside), self.dim)
+        return [v - w for v, w in zip(inside, self.start, strict=True)]
 
     def inputs(self, points: Floats) -> Floats:
         """Points (k, dim) as those of the domain that are nearest to the given one, (k, d)."""
@@ -190,22 +200,26 @@ class Surroundings:
         row = self.settler.row(label, words)
         height = slack(row, self.start)
         if not height and self._inward is not None:
-            height = sum(map(mul, row, exact(self._inward)), start=Fraction(0))
+            height = sum(map(mul, row, self._inward), start=Fraction(0))
         return height > 0 if height else next((v > 0 for v in row[:-1] if v), False)
 
     def first_cell(self) -> Cell:
         """The cell of the given point."""
         words = self.signs_at_start()
         rows, error = self.constraints(words)
-        point = self.point if self._inward is None else self._half_way(self.point, self._inward, rows)
+        inward = self._inward
+        point = self.point if inward is None else self._half_way(self.point, as_floats(inward), rows)
         return self._cell(words, point, rows, error)
 
     def _cell(self, words: list[Words], point: Floats, rows: Floats, error: Floats) -> Cell:
         """The cell with these signs, around a point that is thought to lie inside, with its facets."""
+        self.deadline.check()
         near = self._adjacent(words)
         rows, error, label = rows[near], error[near], self.labels[near]
         kept, tied = self._different(rows, error, label, words)
         rows, error, label, tied = rows[kept], error[kept], label[kept], tied[kept]
+        if not np.isfinite(point).all():
+            point = as_floats(inside_or_interior(self._exact_rows(label.tolist(), words), None, self.dim))
         is_facet, beyond = self._facets(rows, error, label, point, words)
         return Cell(words, point, rows, error, label, is_facet, beyond, tied)
 
@@ -224,7 +238,26 @@ class Surroundings:
     def _facets(
         self, rows: Floats, error: Floats, label: Index, point: Floats, words: list[Words]
     ) -> tuple[Flags, Floats]:
-        """Which rows are facets, and points that violate them alone.
+        """Which rows are facets, and points that violate them alone."""
+        answer, beyond, bases = self._proven_facets(rows, error, point, words)
+        if bases:
+            exact = self._exact_rows(label.tolist(), words)
+            start = cache(partial(inside_or_interior, exact, self.frame.exact(point), self.dim))
+        for i, basis in bases.items():
+            self.deadline.check()
+            found = violated(exact, i, basis, start)
+            answer[i] = polyhedra.YES if found is not None else polyhedra.NO
+            if found is not None:
+                height = slack(exact[i], start())
+                share = (1 + height / (height - found.value)) / 2
+                beyond[i] = as_floats([v + share * (w - v) for v, w in zip(start(), found.point, strict=True)])
+        self.exact_answers += len(bases)
+        return answer == polyhedra.YES, beyond
+
+    def _proven_facets(
+        self, rows: Floats, error: Floats, point: Floats, words: list[Words]
+    ) -> tuple[NDArray[np.uint8], Floats, dict[int, list[int]]]:
+        """What floats prove of each row, points that violate those that are facets alone, and what was held at others.
 
         No row of a later step depends on a first neuron that is flat on the cell. If its own row is a single one, that
         is a facet, and is left out together with the neuron's coordinate.
@@ -248,18 +281,8 @@ class Surroundings:
         answer[inner] = own
         beyond[np.ix_(inner, kept)] = places
         unknown = np.flatnonzero(own == polyhedra.UNKNOWN)
-        if len(unknown):
-            exact = self.settler.constraints(label.tolist(), words)
-            start = cache(partial(inside_or_interior, exact, self.frame.exact(point), d))
-        for i, those in zip(inner[unknown].tolist(), held[unknown], strict=True):
-            found = violated(exact, i, inner[those[those >= 0]].tolist(), start)
-            answer[i] = found is not None
-            if found is not None:
-                height = slack(exact[i], start())
-                share = (1 + height / (height - found.value)) / 2
-                beyond[i] = as_floats([v + share * (w - v) for v, w in zip(start(), found.point, strict=True)])
-        self.exact_answers += len(unknown)
-        return answer == polyhedra.YES, beyond
+        bases = {int(inner[i]): inner[held[i][held[i] >= 0]].tolist() for i in unknown.tolist()}
+        return answer, beyond, bases
 
     def _flat(self, words: list[Words]) -> Flags:
         """Which neurons of the first step are constant on the cell with these signs."""
@@ -277,7 +300,7 @@ class Surroundings:
         flat = ~(np.abs(rows[:, :-1]).max(axis=1, initial=0.0) > error[:, 0])
         kept, tied = np.ones(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
         for i in np.flatnonzero(flat).tolist():
-            (row,) = self.settler.constraints([int(label[i])], words)
+            (row,) = self._exact_rows([int(label[i])], words)
             kept[i] = any(row[:-1])
             tied |= not any(row)
         safe, largest = np.where(size > 0, size, 1.0), np.abs(rows).max(axis=1)
@@ -286,7 +309,7 @@ class Surroundings:
         apart = 1e-9 + (off[:, None] + off) ** 2  # at least what rounding and errors can part equal ones by
         near = np.triu(~(unit @ unit.T <= 1 - apart), 1) & kept[:, None] & kept  # and what is not finite
         for i, j in np.argwhere(near).tolist():
-            first, second = self.settler.constraints([int(label[i]), int(label[j])], words)
+            first, second = self._exact_rows([int(label[i]), int(label[j])], words)
             if kept[i] and is_multiple(first, second):
                 kept[j] = False
                 tied[i] = True
@@ -359,10 +382,65 @@ class Surroundings:
         if (np.abs(rows - other) * (1 - 4 * UNIT) > bound).any():
             return False
         self.exact_answers += 1
-        last = self.network.layers[-1]
-        affine = last.affine if last.activation is None else None
-        (first, scale), (second, other_scale) = (self.settler.exact.output(affine, w) for w in (words, others))
+        (first, scale), (second, other_scale) = self._exact_outputs(words), self._exact_outputs(others)
         return bool(first * other_scale == second * scale)
+
+    def _exact_outputs(self, words: list[Words]) -> tuple[flint.fmpz_mat, int]:
+        """The rows of the outputs times a positive number, and that."""
+        self.deadline.check()
+        last = self.network.layers[-1]
+        return self.settler.exact.output(last.affine if last.activation is None else None, words)
+
+    # Classes: that of the largest output, or of a single output's sign
+
+    def largest_at_start(self, words: list[Words]) -> list[int]:
+        """Which classes are the largest at the given point, several if they tie there; from a cell that holds it."""
+        values, bound = self.heights(*self._classes(words))
+        best = int(values.argmax())
+        apart = (values[best] - values) * (1 - 4 * UNIT) > bound[best] + bound
+        some = np.flatnonzero(~apart).tolist()
+        if len(some) > 1:
+            self.exact_answers += 1
+            rows = self._exact_classes(words)
+            exact_values = {k: slack(rows[k], self.start) for k in some}
+            some = [k for k in some if exact_values[k] == max(exact_values.values())]
+        return some
+
+    def ahead(self, words: list[Words], own: int) -> tuple[Floats, Floats]:
+        """By how much each class is above a given one, as rows on the cell with these signs, scaled."""
+        rows, error = self._classes(words)
+        size = np.abs(rows) + np.abs(rows[own])
+        rounding = UNIT * np.column_stack([size[:, :-1].max(axis=1), size[:, -1]])
+        rows, error = np.ascontiguousarray(rows - rows[own]), (error + error[own] + rounding) * SLACK
+        scale_rows(rows, error)
+        rows[own], error[own] = 0.0, 0.0
+        settle_doubtful(rows, error, self.frame.shift, lambda i: self._exact_lead(words, i, own))
+        return rows, error
+
+    def catches_up(self, cell: Cell, row: Floats, error: Floats, k: int, own: int) -> bool:
+        """Whether a class is as large as a given one somewhere on a cell, on which `row` is how far it is behind."""
+        rows, errors = np.concatenate([cell.rows, row]), np.concatenate([cell.error, error])
+        if self._proven_facets(rows, errors, cell.point, cell.words)[0][-1] == polyhedra.YES:
+            return True
+        self.exact_answers += 1
+        every = self._exact_rows(cell.label.tolist(), cell.words)
+        start = inside_or_interior(every, self.frame.exact(cell.point), self.dim)
+        behind = [-v for v in self._exact_lead(cell.words, k, own)]
+        return least(every, behind, start, stop=Fraction(0)).value <= 0
+
+    def _classes(self, words: list[Words]) -> tuple[Floats, Floats]:
+        """The rows of the outputs; of a single one those of zero and of it, and their errors."""
+        rows, error = self.outputs(words)
+        return (rows, error) if len(rows) > 1 else (_after_zeros(rows), _after_zeros(error))
+
+    def _exact_classes(self, words: list[Words]) -> list[Row]:
+        """Rows of the classes times a common positive number."""
+        rows = [tuple(map(int, row)) for row in self._exact_outputs(words)[0].tolist()]
+        return rows if len(rows) > 1 else [(0,) * (self.dim + 1), *rows]
+
+    def _exact_lead(self, words: list[Words], k: int, own: int) -> Row:
+        rows = self._exact_classes(words)
+        return tuple(v - w for v, w in zip(rows[k], rows[own], strict=True))
 
     # Lengths
 
@@ -388,7 +466,14 @@ class Surroundings:
 
     def constraints(self, words: list[Words]) -> tuple[Floats, Floats]:
         """All rows on the cell with these signs, and their errors; positive inside."""
-        return self.rows.constraints([w[None] for w in words], np.array([0, len(self.labels)]), self.labels)
+        rows, error = self.rows.constraints([w[None] for w in words], np.array([0, len(self.labels)]), self.labels)
+        settle_doubtful(rows, error, self.frame.shift, lambda i: self._exact_rows([int(self.labels[i])], words)[0])
+        return rows, error
+
+    def _exact_rows(self, labels: list[int], words: list[Words]) -> list[Row]:
+        """Exact constraints of the cell with these signs; where time is over, this is noticed here."""
+        self.deadline.check()
+        return self.settler.constraints(labels, words)
 
     @cached_property
     def labels(self) -> Index:

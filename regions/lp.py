@@ -27,6 +27,7 @@ from .exact import Row
 from .metric import largest_balls, lengths, nearest
 from .network.cast import exact_array, read_only
 from .rational_lp import as_float, as_floats, interior, least, violated
+from .rows import settle_doubtful
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -394,9 +395,10 @@ def project(A: object, b: object, point: object) -> Projection:
 
 def _scaled(rows: Floats) -> tuple[Floats, Floats]:
     """Rows times powers of two, their largest coefficients alike, and bounds of the errors where numbers vanish."""
-    rows, error = rows.copy(), np.zeros((len(rows), 2))
-    scale_rows(rows, error)
-    return rows, error
+    scaled, error = rows.copy(), np.zeros((len(rows), 2))
+    scale_rows(scaled, error)
+    settle_doubtful(scaled, error, np.zeros(rows.shape[1] - 1, np.int64), lambda i: _whole(rows[i]))
+    return scaled, error
 
 
 def _exact_upper(rows: list[Row], inside: list[Fraction]) -> float:

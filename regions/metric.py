@@ -46,12 +46,13 @@ def nearest(gradient: Floats, long: Floats, height: Floats, bound: Floats) -> tu
         r = matrix @ y
         step = -r[:-1] / (r[-1] - 1.0) * unit if r[-1] != 1.0 else np.full(d, np.inf)
         size, size_error = lengths(gradient)
-        if not (height + gradient @ step >= -_NEAR * (np.abs(height) + size * np.linalg.norm(step))).all():
+        (far,), _ = lengths(step[None])
+        if not (height + gradient @ step >= -_NEAR * (np.abs(height) + size * far)).all():
             step = np.full(d, np.inf)  # no point of the set
         (length,), (error,) = lengths((y @ gradient)[None])
         length += error + y @ (long + 4 * m * UNIT * (size + size_error)) * SLACK + TINY
         below = -(y @ height) - (y @ (bound + 4 * m * UNIT * np.abs(height))) * SLACK - TINY
-        lower = float(below / length) * (1 - 1e-15)
+        lower = float(below / length) * (1 - 1e-15) if np.isfinite(below) else 0.0
     return lower if lower > 0 else 0.0, step
 
 

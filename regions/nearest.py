@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from numbers import Integral
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_regions.kernels.bounds import UNIT
-from linear_regions.kernels.halfspaces import scale_rows
-
-from .budget import one_blas_thread
+from .budget import Deadline, OutOfTime, one_blas_thread
 from .domain import Domain
 from .errors import BudgetExceeded, invalid
 from .local import Cell, Surroundings, signs_key
@@ -43,7 +41,8 @@ class Nearest:
     neuron : int
         Whose hyperplane it lies on, numbered through all layers with units; -1 for a decision boundary.
     label : int
-        For a decision boundary the other class, else -1.
+        For a decision boundary the other class, else -1. A network with one output has two classes: 1 where it is
+        positive, and 0.
     """
 
     distance: float
@@ -60,7 +59,7 @@ class Nearest:
 
 def nearest_boundary(
     network: Network, point: object, *, to: Literal["activation", "linear", "decision"] = "linear",
-    domain: Domain | None = None, max_cells: int = 10_000,
+    domain: Domain | None = None, max_cells: int = 10_000, time_limit: float | None = None, progress: bool = False,
 ) -> Nearest:  # fmt: skip
     """The Euclidean distance from a point to the nearest boundary, with a proof that none is nearer.
 
@@ -71,10 +70,15 @@ def nearest_boundary(
         As in `explore`.
     to : {"activation", "linear", "decision"}
         The boundary where some neuron switches; where the network's affine map changes (B_N of Hanin & Rolnick 2019);
-        or where another output catches up with the largest.
+        or where another output catches up with the largest, of a single output: where it is zero. Which output is the
+        largest at the point is exact; where several are, the class is the first of them, and the distance zero.
     domain : Box, Polytope, Space or Slice, optional
         Where the boundary is looked for; by default all of the input space.
     max_cells : int
+    time_limit : float, optional
+        In seconds, as in `explore`.
+    progress : bool
+        Whether to show on stderr how many cells were looked at.
 
     Returns
     -------
@@ -85,7 +89,8 @@ def nearest_boundary(
     InvalidInput
         If an argument does not fit, or the point is not inside the domain.
     BudgetExceeded
-        If more than `max_cells` cells would have to be looked at.
+        If more than `max_cells` cells would have to be looked at, or more time is needed than `time_limit`; the message
+        says how near there is no boundary.
 
     Notes
     -----
@@ -106,10 +111,18 @@ def nearest_boundary(
         raise invalid("to", 'be "activation", "linear" or "decision"', repr(to))
     if not (isinstance(max_cells, Integral) and max_cells >= 1):
         raise invalid("max_cells", "be at least 1, a whole number", max_cells)
-    if to == "decision" and isinstance(network, Network) and network.n_outputs < 2:
-        raise invalid("network", "have at least two outputs for a decision boundary", network.n_outputs)
+    from tqdm import tqdm
+
+    deadline = Deadline(time_limit)
     with one_blas_thread(), np.errstate(all="ignore"):  # what is not finite proves nothing
-        return _Search(surroundings(network, point, domain), to, max_cells).run()
+        around = surroundings(network, point, domain)
+        around.deadline = deadline
+        with tqdm(desc="cells", unit="cell", leave=False) if progress else nullcontext() as bar:
+            search = _Search(around, to, max_cells, bar)
+            try:
+                return search.run()
+            except OutOfTime as error:
+                raise BudgetExceeded(f"{error}: there is no boundary within {search.bound:.6g}", []) from None
 
 
 class _Piece(NamedTuple):
@@ -125,10 +138,12 @@ class _Piece(NamedTuple):
 class _Search:
     """Facets of cells, and pieces of the decision boundary, in the order of lower bounds of their distances."""
 
-    def __init__(self, around: Surroundings, to: str, max_cells: int) -> None:
+    def __init__(self, around: Surroundings, to: str, max_cells: int, bar: Any) -> None:
         self.around = around
         self.to = to
         self.max_cells = max_cells
+        self.bar = bar
+        self.bound = 0.0  # there is nothing nearer
         self.heap: list[tuple[float, int, _Piece, Floats | None]] = []  # a way to the piece once it is measured
         self.order = count()
         self.seen: set[int] = set()
@@ -138,11 +153,14 @@ class _Search:
     def run(self) -> Nearest:
         cell = self.around.first_cell()
         if self.to == "decision":
-            rows, _ = self.around.outputs(cell.words)
-            self.label = int(np.argmax(rows[:, :-1] @ self.around.point + rows[:, -1]))
+            self.label, *ties = self.around.largest_at_start(cell.words)
+            if ties:
+                return Nearest(0.0, 0.0, read_only(self.around.t.copy()), 1, -1, ties[0])
         self.enter(cell, 0.0)
         while self.heap:
+            self.around.deadline.check()
             bound, _, piece, step = heappop(self.heap)
+            self.bound = min(bound, self.missed)
             if step is None:
                 apart, step = self.around.reach(*self.beyond(piece))
                 self.push(max(bound, apart), piece, step)
@@ -157,27 +175,19 @@ class _Search:
         if len(self.seen) == self.max_cells:
             raise BudgetExceeded(
                 f"max_cells must be larger to find the nearest boundary, got {self.max_cells:,}: there is none within "
-                f"{bound:.6g}",
+                f"{self.bound:.6g}",
                 [],
             )
         self.seen.add(cell.key)
+        if self.bar is not None:
+            self.bar.update()
         for i in np.flatnonzero(cell.is_facet & (cell.label >= 0)).tolist():
             self.start(_Piece(cell, i, -1, cell.rows[i : i + 1], cell.error[i : i + 1]), bound)
         if self.to == "decision":
-            rows, error = self.ahead(cell)
+            rows, error = self.around.ahead(cell.words, self.label)
             for k in range(len(rows)):
                 if k != self.label:
                     self.start(_Piece(cell, -1, k, -rows[k : k + 1], error[k : k + 1]), bound)
-
-    def ahead(self, cell: Cell) -> tuple[Floats, Floats]:
-        """By how much each output is above the one that is largest at the start, as rows on a cell."""
-        rows, error = self.around.outputs(cell.words)
-        own, own_error = rows[self.label], error[self.label]
-        size = np.abs(rows) + np.abs(own)
-        rounding = UNIT * np.column_stack([size[:, :-1].max(axis=1), size[:, -1]])
-        rows, error = np.ascontiguousarray(rows - own), error + own_error + rounding
-        scale_rows(rows, error)
-        return rows, error
 
     def start(self, piece: _Piece, bound: float) -> None:
         """Put a piece on the heap with the distance of its hyperplane, a lower bound."""
@@ -186,8 +196,8 @@ class _Search:
         (size,), (size_error,) = lengths(g)
         length = float((size + size_error + long[0]) * (1 + 1e-12))
         apart = float(height[0] - off[0])
-        if apart > 0:
-            bound = max(bound, apart / length * (1 - 1e-15) if length > 0 else np.inf)
+        if apart > 0 and length >= 0:  # not NaN
+            bound = max(bound, apart / length * (1 - 1e-15) if length else np.inf)
         self.push(bound, piece, None)
 
     def push(self, bound: float, piece: _Piece, step: Floats | None) -> None:
@@ -199,10 +209,11 @@ class _Search:
         return np.concatenate([cell.rows, -piece.row]), np.concatenate([cell.error, piece.error])
 
     def arrive(self, piece: _Piece, bound: float, step: Floats) -> Nearest | None:
-        """The nearest of all pieces: done, or through it into the next cell."""
+        """The nearest of all pieces: done, or through it into the next cell; None too if floats have made it up."""
         cell, i = piece.cell, piece.facet
         if i < 0:
-            return self.found(bound, step, -1, piece.label)
+            is_there = self.around.catches_up(cell, piece.row, piece.error, piece.label, self.label)
+            return self.found(bound, step, -1, piece.label) if is_there else None
         words = self.around.signs_across(cell, i)
         if self.to == "activation" or (self.to == "linear" and not self.around.same_map(cell.words, words)):
             return self.found(bound, step, int(self.around.program.label_neuron[cell.label[i]]), -1)

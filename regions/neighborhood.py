@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .budget import Budget, one_blas_thread
+from .budget import Budget, Deadline, OutOfTime, one_blas_thread
 from .certificate import Certificate
 from .convex import ConvexSet, Meeting
 from .domain import Domain, Space
@@ -106,7 +106,7 @@ class Neighborhood:
 
 def explore(
     network: Network, point: object, *, domain: Domain | ConvexSet | None = None, radius: float | None = None,
-    max_cells: int = 1000,
+    max_cells: int = 1000, time_limit: float | None = None, progress: bool = False,
 ) -> Neighborhood:  # fmt: skip
     """The cell that holds a point and the cells around it, breadth first through their facets.
 
@@ -123,6 +123,10 @@ def explore(
         Only cells that come closer to the point than this. Cells for which floats do not tell are among them.
     max_cells : int
         Stop when there are so many. 1 gives the cell of the point with all its facets.
+    time_limit : float, optional
+        In seconds: stop when they have passed, with the cells that are there by then. It is looked at between facets.
+    progress : bool
+        Whether to show on stderr how many cells were found.
 
     Returns
     -------
@@ -132,6 +136,8 @@ def explore(
     ------
     InvalidInput
         If an argument does not fit, or the point is not inside the domain.
+    BudgetExceeded
+        If time has passed before the cell of the point was there.
 
     Notes
     -----
@@ -152,12 +158,17 @@ def explore(
         raise invalid("max_cells", "be at least 1, a whole number", max_cells)
     if radius is not None and not (isinstance(radius, Real) and radius > 0):
         raise invalid("radius", "be a positive number", radius)
+    deadline = Deadline(time_limit)
     with one_blas_thread(), np.errstate(all="ignore"):  # what is not finite proves nothing
-        if not isinstance(domain, ConvexSet):
-            return _explored(network, surroundings(network, point, domain), radius, None, max_cells)
-        around = surroundings(network, point, domain.hull)
-        domain.check_inside(around.t)
-        return _explored(network, around, radius, _meeting(domain, around), max_cells)
+        convex = domain if isinstance(domain, ConvexSet) else None
+        around = surroundings(network, point, domain if convex is None else convex.hull)
+        around.deadline = deadline
+        if convex is not None:
+            convex.check_inside(around.t)
+        meeting = None if convex is None else Meeting(convex, around)
+        if meeting is not None and not meeting(around.signs_at_start()):
+            raise invalid("domain", "meet the inside of a cell with its tolerance near the point", repr(domain))
+        return _explored(network, around, radius, meeting, max_cells, progress)
 
 
 @np.errstate(all="ignore")  # what is not finite proves nothing
@@ -166,10 +177,11 @@ def cells_meeting(network: Network, convex: ConvexSet, budget: Budget, progress:
     from tqdm import tqdm
 
     around = surroundings(network, convex.center, convex.hull)
-    meeting = _meeting(convex, around)
+    meeting = Meeting(convex, around)
+    walk = Walk(around, meeting, np.inf, counts_first=meeting(around.signs_at_start()) is True)
     begun: list[set[bytes]] = [set() for _ in around.program.steps]
     signs = 0
-    for cell, *_ in tqdm(Walk(around, meeting, np.inf), desc="regions", leave=False, disable=not progress):
+    for cell, *_ in tqdm(walk, desc="regions", leave=False, disable=not progress):
         signs += len(cell.rows)
         for step, words in enumerate(accumulate(word.tobytes() for word in cell.words)):
             if words not in begun[step]:
@@ -177,13 +189,6 @@ def cells_meeting(network: Network, convex: ConvexSet, budget: Budget, progress:
                 budget.spend(step, 1)
     per_step = np.array([len(own) for own in begun], np.int64)
     return per_step, _certificate(around, signs, meeting)
-
-
-def _meeting(convex: ConvexSet, around: Surroundings) -> Meeting:
-    meeting = Meeting(convex, around)
-    if not meeting(around.signs_at_start()):
-        raise invalid("domain", "meet the inside of a cell with its tolerance near the point (or center)", repr(convex))
-    return meeting
 
 
 class Found(NamedTuple):
@@ -201,46 +206,61 @@ class Walk:
     ----------
     around : Surroundings
     admits : callable
-        Whether the cell with some signs is among those that are looked for. The first is not asked about.
+        Whether the cell with some signs is among those that are looked for. None if that is undecided: such a cell is
+        crossed, as others may lie behind it, but not found. The first is not asked about.
     places : float
+    counts_first : bool
+        Whether the first is among those that are looked for; else it is crossed.
     """
 
-    def __init__(self, around: Surroundings, admits: Callable[[list[Words]], bool], places: float) -> None:
-        self.around, self.admits, self.places = around, admits, places
+    def __init__(
+        self, around: Surroundings, admits: Callable[[list[Words]], bool | None], places: float, *,
+        counts_first: bool = True,
+    ) -> None:  # fmt: skip
+        self.around, self.admits, self.places, self.counts_first = around, admits, places, counts_first
         self.complete = True
 
     def __iter__(self) -> Iterator[Found]:
         """Go from cell to cell."""
-        around = self.around
+        around, places = self.around, self.places - self.counts_first
         cell = around.first_cell()
-        waiting = deque([(cell, 0)])
-        seen, refused = {cell.key}, set[int]()
+        waiting = deque([(cell, 0, self.counts_first)])
+        asked = {cell.key}
         while waiting:
-            cell, depth = waiting.popleft()
+            cell, depth, counts = waiting.popleft()
             across = around.keys_across(cell)
             for i, key in across:
-                if key in seen or key in refused or not (self.complete or len(seen) < self.places):
+                if key in asked or not (self.complete or places):
                     continue
-                words = around.signs_across(cell, i)
-                if not self.admits(words):
-                    refused.add(key)
-                elif len(seen) < self.places:
-                    seen.add(key)
-                    waiting.append((around.across(cell, i, words), depth + 1))
-                else:
-                    self.complete = False
-            yield Found(cell, depth, [key for _, key in across])
+                try:
+                    words = around.signs_across(cell, i)
+                    admitted = self.admits(words)
+                    if admitted and not places:
+                        self.complete = False
+                        continue
+                    asked.add(key)
+                    if admitted is not False:
+                        waiting.append((around.across(cell, i, words), depth + 1, bool(admitted)))
+                        places -= bool(admitted)
+                except OutOfTime:
+                    self.complete, places = False, 0
+            if counts:
+                yield Found(cell, depth, [key for _, key in across])
 
 
 def _explored(
-    network: Network, around: Surroundings, radius: float | None, meeting: Meeting | None, max_cells: int
-) -> Neighborhood:
-    def admits(words: list[Words]) -> bool:
+    network: Network, around: Surroundings, radius: float | None, meeting: Meeting | None, max_cells: int,
+    progress: bool,
+) -> Neighborhood:  # fmt: skip
+    from tqdm import tqdm
+
+    def admits(words: list[Words]) -> bool | None:
         near = radius is None or around.apart(words) < radius
         return near and (meeting is None or meeting(words))
 
     walk = Walk(around, admits, max_cells)
-    found = list(walk)
+    found = list(tqdm(walk, desc="cells", unit="cell", leave=False) if progress else walk)
+    around.deadline = Deadline(None)
     cells = [own.cell for own in found]
     number = {cell.key: i for i, cell in enumerate(cells)}
     inner = [cell.label[cell.is_facet & (cell.label >= 0)] for cell in cells]

@@ -114,10 +114,10 @@ class Step:
         """(pieces,) bounds of the errors of the slopes and of the scaled intercepts, zero where they are exact."""
         a = self.activation
         exact = [pair for kind in a.kind.tolist() for pair in zip(a.units[kind].slopes, a.units[kind].intercepts)]
-        slopes = [_gap(Fraction(s), v) for (s, _), v in zip(exact, a.slope.tolist(), strict=True)]
+        slopes = [gap_of(Fraction(s), v) for (s, _), v in zip(exact, a.slope.tolist(), strict=True)]
         units = [Fraction(2) ** e for e in np.repeat(self.exponent, np.diff(a.piece_offset)).tolist()]
         scaled = zip(exact, self.intercept.tolist(), units, strict=True)
-        return np.array(slopes), np.array([_gap(Fraction(i) / unit, v) for (_, i), v, unit in scaled])
+        return np.array(slopes), np.array([gap_of(Fraction(i) / unit, v) for (_, i), v, unit in scaled])
 
     @property
     def weight_t(self) -> Floats:
@@ -211,7 +211,7 @@ class Program:
         return sum(step.activation.n_neurons for step in self.steps if step.has_units)
 
 
-def _gap(exact: Fraction, rounded: float) -> float:
+def gap_of(exact: Fraction, rounded: float) -> float:
     """A bound of the error of a float."""
     if not np.isfinite(rounded):
         return np.inf

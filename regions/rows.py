@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -18,14 +18,18 @@ from linear_regions.kernels import halfspaces as kernels
 from .bits import has_bits, put_bit, unpacked
 from .domain.chart import HalfspaceChart
 from .exact import Row, cell_pieces
-from .program import Program, Step
+from .program import Program, Step, gap_of
 from .rational_lp import Point, Polyhedron, as_floats, is_inside, shortened, slack
 from .settle import Settler
 
+Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
+
+_DOUBT = 2.0**-20  # errors of this share of a row's largest coefficient leave nothing worth a search
+_LARGEST = 2**1000  # constant of a row whose coefficients are about one, or less where it would be larger
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ class Rows:
         """Those of step `number` + 1 on cells whose signs in step `number` are given, with the rows of that step."""
         return self._through(number + 1, self.activated(number, before, words))
 
-    @np.errstate(all="ignore")  # what is not finite proves nothing
+    @np.errstate(all="ignore")  # what is not finite proves nothing, here and below
     def activated(self, number: int, before: Lines, words: Words) -> Lines:
         """The values of a step's units on cells whose signs are given."""
         step = self.steps[number]
@@ -167,6 +171,7 @@ class Rows:
         step = self.steps[number]
         return through(step.weight_t.T, step.bias, lines)
 
+    @np.errstate(all="ignore")
     def hyperplanes(self, number: int, lines: Lines) -> tuple[Floats, Floats]:
         """Rows z - threshold of a step's hyperplanes on each cell, cell after cell, and their errors."""
         step = self.steps[number]
@@ -177,6 +182,7 @@ class Rows:
         kernels.scale_rows(z, error)
         return z, error
 
+    @np.errstate(all="ignore")
     def constraints(self, words: list[Words], offset: Ints, label: Index) -> tuple[Floats, Floats]:
         """Rows of the constraints of cells, positive inside, and their errors; from the signs of the cells' steps."""
         n, d = len(offset) - 1, self.frame.dim
@@ -204,6 +210,34 @@ def _below(rows: Floats, error: Floats, threshold: Floats) -> tuple[Floats, Floa
     rows[..., -1] -= threshold
     error[..., 1] += bounds.UNIT * np.abs(rows[..., -1]) * (threshold != 0)
     return rows, error
+
+
+def doubtful(rows: Floats, error: Floats) -> Flags:
+    """Which rows floats hardly know: those that left their range, or that are lost in their errors."""
+    size = np.abs(rows[:, :-1]).max(axis=1, initial=0.0)
+    with np.errstate(all="ignore"):
+        is_finite = size + np.abs(rows[:, -1]) + error[:, 1] < np.inf
+        return np.asarray(~(is_finite & (error[:, 0] <= _DOUBT * size)))
+
+
+def rounded_row(row: Row, shift: Ints) -> tuple[Floats, Floats]:
+    """An exact row over t, times a positive number, as floats over t / 2^shift, and bounds of the errors, (2,).
+
+    The largest coefficient is about one, but for rows so far away that their constants would overflow.
+    """
+    over_u = [*(v * Fraction(2) ** int(e) for v, e in zip(row, shift, strict=False)), Fraction(row[-1])]
+    unit = max(*map(abs, over_u[:-1]), abs(over_u[-1]) / _LARGEST) or Fraction(1)
+    unit = Fraction(2) ** (unit.numerator.bit_length() - unit.denominator.bit_length())
+    values = [v / unit for v in over_u]
+    floats = as_floats(values)
+    *linear, constant = (gap_of(*pair) for pair in zip(values, floats.tolist(), strict=True))
+    return floats, np.array([max(linear), constant])
+
+
+def settle_doubtful(rows: Floats, error: Floats, shift: Ints, exact: Callable[[int], Row]) -> None:
+    """Put exact rows, rounded, in the place of those that floats hardly know; `exact` gives the one of a number."""
+    for i in np.flatnonzero(doubtful(rows, error)).tolist():
+        rows[i], error[i] = rounded_row(exact(i), shift)
 
 
 class ExactCell:

@@ -156,6 +156,40 @@ def test_what_only_touches_is_undecided() -> None:
     assert "2 undecided" in repr(found)
 
 
+def test_thin_cells_are_crossed() -> None:
+    """A cell as thin as the tolerance is undecided, also about the center, and what lies behind it is counted."""
+    x = cp.Variable(2)
+    disc = lr.ConvexSet(x, [cp.norm(x) <= 1])
+    for ends in ([0.0, -1e-6], [-0.3, -0.3 - 1e-7], [5e-7, -5e-7]):
+        network = lr.Network.from_arrays([[[1, 0], [1, 0]], [[1, 1]]], [ends, [0]])
+        found = lr.count_regions(network, disc, full_output=True)
+        assert (found.count, found.certificate.undecided) == (2, 1)
+        near = lr.explore(network, [-0.9, 0.0], domain=disc)
+        assert (len(near), near.complete, near.certificate.undecided, near.depth.tolist()) == (2, True, 1, [0, 2])
+        assert (near.interior_points[:, 0] * [1, -1] < 0).all() or ends[0] < 0
+    with pytest.raises(InvalidInput, match="its tolerance near the point"):
+        lr.explore(network, [0.0, 0.0], domain=disc)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_undecided_cells_bound_what_is_missing(seed: int) -> None:
+    """Neurons and near copies of them, at gaps about the tolerance."""
+    rng = np.random.default_rng([5, seed])
+    d, m = 2 + seed % 2, 2 + seed % 3
+    weight, bias = rng.normal(size=(m, d)), 0.3 * rng.normal(size=m)
+    gap = 10.0 ** rng.uniform(-9, -4) * rng.choice([-1, 1], m)
+    layers = [np.vstack([weight, weight]), rng.normal(size=(2, 2 * m)), np.ones((1, 2))]
+    network = lr.Network.from_arrays(layers, [np.concatenate([bias, bias + gap]), 0.1 * rng.normal(size=2), [0.0]])
+    x = cp.Variable(d)
+    right = lr.count_regions(
+        network, lr.Polytope(np.vstack([-np.eye(d), np.ones((1, d))]), [1] * d + [1.5]), full_output=True
+    )
+    found = lr.count_regions(network, lr.ConvexSet(x, [x >= -1, cp.sum(x) <= 1.5]), full_output=True)
+    assert found.count <= right.count <= found.count + found.certificate.undecided
+    assert (found.per_layer <= right.per_layer).all()
+    assert (right.per_layer <= found.per_layer + found.certificate.undecided).all()
+
+
 def test_projections() -> None:
     x = cp.Variable(3)
     ball = lr.ConvexSet(x, [cp.norm(x) <= 1])

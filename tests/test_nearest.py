@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import pairwise
+from time import perf_counter
 
 import numpy as np
 import pytest
 
 import linear_regions as lr
+from distances import report
 from linear_regions.data import load_demo
 from linear_regions.network import Activation, Affine, Unit
 
@@ -76,6 +79,62 @@ def test_distances_in_the_plane(seed: int) -> None:
             assert np.linalg.norm(found.point - point) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.parametrize("first", range(0, 16, 4))
+def test_distances_and_balls_are_those_of_the_twin(first: int) -> None:
+    assert report(range(first, first + 4)) == ""
+
+
+@pytest.mark.parametrize("size", [1.0, 1e15, 1e16, 1e17, 1e300, 2.0**1023])
+def test_the_class_is_exact_where_outputs_round_to_the_same(size: float) -> None:
+    network = lr.Network.from_arrays([np.eye(2), [[size, 0], [size, 1]]], [[0, 0], [0, 0]])
+    found = lr.nearest_boundary(network, [1.0, 1.0], to="decision")
+    assert found.label == 0
+    assert found.lower <= 1
+    assert [found.lower, found.distance] == pytest.approx([1, 1])
+
+
+def test_ties() -> None:
+    """Where several classes are the largest the first of them is the point's, and the next is at distance zero."""
+    network = lr.Network.from_arrays([[[0, 0], [1, 0], [0, 1], [0.5, 0.5]]], [[0, 0, 0, 0]])
+    found = lr.nearest_boundary(network, [0.3, 0.3], to="decision")
+    assert (found.distance, found.lower, found.label) == (0.0, 0.0, 2)
+    assert found.point.tolist() == [0.3, 0.3]
+    third = lr.Network.from_arrays([[[0.1, 0.2], [0.0, 0.0]]], [[0.0, 0.1 * 0.1 + 0.2 * 0.3]])
+    found = lr.nearest_boundary(third, [0.1, 0.3], to="decision")  # not a tie, but less than floats tell
+    values = Fraction(0.1) ** 2 + Fraction(0.2) * Fraction(0.3) - Fraction(0.1 * 0.1 + 0.2 * 0.3)
+    assert values != 0
+    assert found.label == (1 if values > 0 else 0)
+    assert Fraction(found.lower) ** 2 * (Fraction(0.1) ** 2 + Fraction(0.2) ** 2) <= values**2
+    assert 0 <= found.distance < 1e-15
+
+
+def test_time_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message says how near there is nothing."""
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=shape) for shape in ((12, 6), (12, 12), (2, 12))]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=n) for n in (12, 12)] + [np.array([0.0, 1e9])])
+    began = perf_counter()
+    with pytest.raises(lr.BudgetExceeded, match=r"time_limit of 0.3 s has passed: there is no boundary within \d"):
+        lr.nearest_boundary(network, [0.0] * 6, to="decision", time_limit=0.3, max_cells=10**9, progress=True)
+    assert perf_counter() - began < 5
+    assert "cell" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("point", "label"), [([0.0, 0.0], 0), ([0.5, 0.75], 0), ([1.0, 0.0], 1)])
+def test_a_single_output_decides_by_its_sign(point: list[float], label: int) -> None:
+    network = lr.Network.from_arrays([[[-4, 1], [2, 3]], [[2, 3]]], [[3, -2], [-2]])
+    output = float(network([point])[0, 0])
+    found = lr.nearest_boundary(network, point, to="decision")
+    assert found.label == (0 if output > 0 else 1) == label
+    if point == [0.0, 0.0]:
+        assert found.lower <= 2 / 17**0.5 * (1 + 1e-15)
+        assert [found.lower, found.distance] == pytest.approx([2 / 17**0.5] * 2)
+    beyond = np.array(point) + (1 + 1e-9) * (found.point - point)
+    assert (float(network(beyond[None])[0, 0]) > 0) != (output > 0)
+    zero = lr.nearest_boundary(lr.Network.from_arrays([[[1.0, 0.0]]], [[-0.5]]), [0.5, 3.0], to="decision")
+    assert (zero.distance, zero.lower, zero.label) == (0.0, 0.0, 1)
+
+
 def test_facets_that_the_output_does_not_see() -> None:
     """Neurons whose outgoing weights vanish, or whose successors are off, do not bend the map."""
     weights = [[[1, 0], [0, 1]], [[1, 0]], [[1]]]
@@ -133,8 +192,9 @@ def test_what_is_refused() -> None:
     network = network_of(0)
     with pytest.raises(lr.InvalidInput, match='to must be "activation", "linear" or "decision"'):
         lr.nearest_boundary(network, [0.0, 0.0], to="bend")  # type: ignore[arg-type]
-    with pytest.raises(lr.InvalidInput, match="at least two outputs"):
-        lr.nearest_boundary(network_of(0, outputs=1), [0.0, 0.0], to="decision")
+    for time_limit in (0, -1.0, math.nan, "1"):
+        with pytest.raises(lr.InvalidInput, match="time_limit must be a positive number of seconds"):
+            lr.nearest_boundary(network, [0.0, 0.0], time_limit=time_limit)  # type: ignore[arg-type]
     with pytest.raises(lr.InvalidInput, match="max_cells must be at least 1"):
         lr.nearest_boundary(network, [0.0, 0.0], max_cells=0)
     far = lr.Network.from_arrays([np.eye(2), [[1.0, 1.0], [0.0, 0.0]]], [[0.0, 0.0], [0.0, 1e9]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -165,6 +166,54 @@ def test_points_on_the_boundary_of_the_domain() -> None:
         assert 0 <= found.lower <= found.distance < 1
     with pytest.raises(lr.InvalidInput, match="point must lie in the domain"):
         lr.explore(network, [0, 0, -5e-324], domain=box)
+
+
+@pytest.mark.parametrize("start", [[0.3, 0.0], [float(np.nextafter(0.3, 1)), 0.0], [0.3, 0.5], [0.3, -1.0]])
+def test_boxes_in_which_no_float_lies(start: list[float]) -> None:
+    """One unit in the last place wide: cells, facets, distances, and no ball that sticks out."""
+    network = lr.Network.from_arrays([np.eye(2), [[1, 1]]], [[0, 0], [0]])
+    box = lr.Box([0.3, -1], [np.nextafter(0.3, 1), 1])
+    near = lr.explore(network, start, domain=box)
+    assert (len(near), near.complete, sorted(map(tuple, near.patterns.tolist()))) == (2, True, [(1, 0), (1, 1)])
+    assert [own.tolist() for own in near.facets] == [[1], [1]]
+    assert (near.inradii[:, 0] <= 2.0**-55).all() and (near.inradii[:, 1] >= 2.0**-55).all()
+    assert np.isfinite(near.interior_points).all()
+    np.testing.assert_allclose(near.distances, [[0, 0], [abs(start[1])] * 2])
+    for to in ("activation", "linear"):
+        found = lr.nearest_boundary(network, start, domain=box, to=to)
+        assert found.lower <= abs(start[1])
+        assert [found.lower, found.distance] == pytest.approx([abs(start[1])] * 2)
+        assert found.neuron == 1
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_boxes_as_large_as_floats_allow(d: int) -> None:
+    network = lr.Network.from_arrays([np.eye(d), np.ones((1, d))], [[0] * d, [0]])
+    for size in (1e160, 1e300):
+        box = lr.Box([-size] * d, [size] * d)
+        for point in ([0.3, 0.4, 0.5], [0.0] * 3, [size, 0.0, -size], [size] * 3):
+            near = lr.explore(network, point[:d], domain=box)
+            assert (len(near), near.complete) == (2**d, True)
+            nearest = min(map(abs, point[:d]))
+            found = lr.nearest_boundary(network, point[:d], domain=box)
+            assert found.lower <= nearest
+            assert [found.lower, found.distance] == pytest.approx([nearest] * 2)
+
+
+def test_time_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is found by then, and an error where that is nothing; later questions have no limit."""
+    rng = np.random.default_rng(3)
+    weights = [rng.normal(size=shape) for shape in ((30, 5), (30, 30), (1, 30))]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=n) for n in (30, 30, 1)])
+    began = perf_counter()
+    near = lr.explore(network, [0.0] * 5, max_cells=10**9, time_limit=0.3, progress=True)
+    assert perf_counter() - began < 5
+    assert "cells" in capsys.readouterr().err
+    assert len(near) >= 1 and not near.complete
+    assert all(len(own) == len(facets) for own, facets in zip(near.neighbors, near.facets, strict=True))
+    assert (near.distances[:, 0] <= near.distances[:, 1]).all()
+    with pytest.raises(lr.BudgetExceeded, match="time_limit of 1e-09 s has passed"):
+        lr.explore(network, [0.0] * 5, time_limit=1e-9)
 
 
 def test_an_image() -> None:

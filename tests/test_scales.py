@@ -125,6 +125,15 @@ def test_projections_and_balls(scale: float) -> None:
     assert lp.project(rows, ends, [2, 1]).distance == pytest.approx(2**0.5)
 
 
+def test_inequalities_far_beyond_the_range_of_floats() -> None:
+    """They are kept, though their constants overflow where their coefficients are about one."""
+    box, ends = [[-1, 0], [0, -1], [1, 0], [0, 1]], [0.0, 0, 2, 4]
+    ball = lp.largest_ball([*box, [1e-300, 1e-300]], [*ends, 1e300])
+    assert ball.radius <= 1 <= ball.upper
+    assert [ball.radius, ball.upper] == pytest.approx([1, 1])
+    assert lp.project([*box, [1e-300, 1e-300]], [*ends, 1e300], [3.0, 1.0]).distance == pytest.approx(1)
+
+
 def test_projections_of_mixed_scales() -> None:
     rows = [[-1.1481204604559378e-193, 1.4604404312889852e45], [-3.698449010510641e-80, 1.1893717666680363e-172]]
     found = lp.project(
@@ -152,6 +161,30 @@ def test_single_inequalities_are_not_redundant() -> None:
     rng = np.random.default_rng(0)
     for slope in (rng.normal(size=500) * 10.0 ** rng.integers(-200, 200, 500)).tolist():
         assert lp.redundant([[slope]], [0.0]).tolist() == [False]
+
+
+@pytest.mark.parametrize("power", [498, 340, -340, -498])
+def test_rows_beyond_the_range_of_floats(power: int) -> None:
+    """Two triangles in the unit square, by layers whose products overflow or vanish."""
+    scale, box = 2.0**power, lr.Box([0, 0], [1, 1])
+    network = arrays(
+        [np.eye(2) * scale, np.eye(2) * scale, np.array([[1, -1]]) * scale, [[1]]], [[0, 0], [0, 0], [0], [0]]
+    )
+    radius, apart = 1 / (2 + 2**0.5), 0.25 / 2**0.5
+    for method in ("lp", "vertices"):
+        balls = lr.enumerate_regions(network, box, method=method).largest_balls
+        assert (balls.radii <= radius * (1 + 1e-15)).all() and (radius * (1 - 1e-15) <= balls.upper).all()
+        np.testing.assert_allclose([balls.radii, balls.upper], radius)
+    near = lr.explore(network, [0.25, 0.5], domain=box)
+    assert (near.inradii[:, 0] <= radius * (1 + 1e-15)).all() and (radius * (1 - 1e-15) <= near.inradii[:, 1]).all()
+    np.testing.assert_allclose(near.inradii, radius)
+    np.testing.assert_allclose(near.distances, [[0, 0], [apart, apart]])
+    for to in ("activation", "linear"):
+        found = lr.nearest_boundary(network, [0.25, 0.5], domain=box, to=to)
+        assert found.lower <= apart * (1 + 1e-15)
+        assert [found.lower, found.distance] == pytest.approx([apart, apart])
+    found = lr.nearest_boundary(lr.Network(network.stages[:-2]), [0.25, 0.5], domain=box, to="decision")
+    assert [found.lower, found.distance, found.label] == pytest.approx([apart, apart, 1])
 
 
 def test_points_beyond_the_range_of_floats() -> None:
