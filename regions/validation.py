@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .estimators import Estimate
+
+# estimators whose exact answers are known
+_OF_CURVES = ("transitions", "trajectory_length")
+_OF_DOMAINS = ("boundary_volume", "unique_patterns", "region_count", "jacobian_norm")
 
 
 class Row(NamedTuple):
@@ -202,15 +207,18 @@ def validate(
     if not numbers:
         raise invalid("sizes", "hold a number of samples or more", numbers)
     name = getattr(estimator, "__name__", type(estimator).__name__)
+    size, draws = _call(estimator, options, "" if truth is not None else _unknown(name, domain))
     exact = _exact_answer(name, network, domain, truth, options)
-    size, draws = _call(estimator, network, domain, options)
+
+    def run(n: int, kind: object, seed: int) -> Estimate:
+        given = {"generator": torch.Generator("cpu").manual_seed(seed)} if draws else {}
+        with _own_settings():
+            return _estimate(estimator(network, domain, **{size: n}, dtype=kind, **given, **options))
+
     rows, values = [], []
     for kind in kinds:
         for n in numbers:
-            found = []
-            for seed in range(seeds if draws else 1):
-                given = {"generator": torch.Generator().manual_seed(seed)} if draws else {}
-                found.append(_estimate(estimator(network, domain, **{size: n}, dtype=kind, **given, **options)))
+            found = [run(n, kind, seed) for seed in range(seeds if draws else 1)]
             rows.append(_row(found, exact, n, str(kind).removeprefix("torch."), float(level)))
             values.append(tuple(e.value for e in found))
     return Validation(name, exact, float(level), tuple(rows), tuple(values))
@@ -222,25 +230,36 @@ def _size(n: object) -> int:
     return int(n)
 
 
-def _call(
-    estimator: Callable[..., Estimate], network: Network, domain: Domain, options: dict[str, Any]
-) -> tuple[str, bool]:
-    """What an estimator calls its size, and whether it takes a generator."""
+def _call(estimator: Callable[..., Estimate], options: dict[str, Any], more: str) -> tuple[str, bool]:
+    """What an estimator calls its size, and whether it takes a generator; all that it cannot do is said at once."""
     try:
-        signature = inspect.signature(estimator)
-        names = signature.parameters
-        takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in names.values())
-        size, draws = "k" if "k" in names and "n" not in names else "n", takes_all or "generator" in names
-        given = {size: 1, "dtype": None} | ({"generator": None} if draws else {})
-        if taken := sorted(set(given) & set(options)):
-            raise invalid("options", "leave to validate what it sets itself", taken)
-        signature.bind(network, domain, **given, **options)
+        own = list(inspect.signature(estimator).parameters.values())
     except (TypeError, ValueError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        rule = f"be callable with network, domain, n, generator, dtype and the options {sorted(options)}"
-        raise invalid("estimator", rule, f"one for which {error}") from error
+        raise _refused(options, [str(error)], more) from error
+    kinds = inspect.Parameter
+    takes_all = any(p.kind is kinds.VAR_KEYWORD for p in own)
+    places = [p for p in own if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+    rest = [p for p in own if p not in places[:2] and p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
+    names = {p.name for p in rest if p.kind is not kinds.POSITIONAL_ONLY}
+    size, draws = "k" if "k" in names and "n" not in names else "n", takes_all or "generator" in names
+    given = [size, *(["generator"] if draws else []), "dtype", *sorted(options)]
+    if taken := sorted({size, "dtype", "generator"} & set(options)):
+        raise invalid("options", "leave to validate what it sets itself", taken)
+    problems = []
+    if len(places) < 2 and not any(p.kind is kinds.VAR_POSITIONAL for p in own):
+        problems.append("takes no network and domain as its first two arguments")
+    if not takes_all:
+        problems += [f"takes no {'n or k' if name == 'n' else name}" for name in given if name not in names]
+    problems += [f"needs {p.name} as well" for p in rest if p.default is kinds.empty and p.name not in given]
+    if problems:
+        raise _refused(options, problems, more)
     return size, draws
+
+
+def _refused(options: dict[str, Any], problems: list[str], more: str) -> InvalidInput:
+    rule = f"be callable with network, domain, n, generator, dtype and the options {sorted(options)}, "
+    rule += "and return an Estimate"
+    return invalid("estimator", rule, f"one that {', '.join(problems)}{f'; {more}' if more else ''}")
 
 
 def _estimate(found: object) -> Estimate:
@@ -277,17 +296,25 @@ def _exact_answer(name: str, network: Network, domain: Domain, truth: object, op
         if math.isnan(number := real(given)):
             raise invalid("truth", "be a finite number, or give one of the network and the domain", repr(given))
         return number
-    if isinstance(domain, Curve) and name in ("transitions", "trajectory_length"):
+    if unknown := _unknown(name, domain):
+        raise InvalidInput(unknown)
+    if name in _OF_CURVES:
+        assert isinstance(domain, Curve)
         curve = curve_regions(network, domain)
         return float(curve.transitions if name == "transitions" else curve.image_lengths[-1])
     if name == "boundary_volume":
         return enumerate_regions(network, domain).boundary_volume()
     if name in ("unique_patterns", "region_count"):
         return float(count_regions(network, domain))
-    if name == "jacobian_norm":
-        return enumerate_regions(network, domain).mean_jacobian_norm(options.get("output", "softmax"))
-    known = "transitions, trajectory_length, boundary_volume, unique_patterns, region_count and jacobian_norm"
-    raise invalid("truth", f"be given for {name} on this domain (it is known for {known})", "None")
+    return enumerate_regions(network, domain).mean_jacobian_norm(options.get("output", "softmax"))
+
+
+def _unknown(name: str, domain: Domain) -> str:
+    """Why the exact answer has to be given; empty where it is known."""
+    if name in _OF_DOMAINS or (name in _OF_CURVES and isinstance(domain, Curve)):
+        return ""
+    known = ", ".join((*_OF_CURVES, *_OF_DOMAINS))
+    return str(invalid("truth", f"be given for {name} on this domain (it is known for {known})", "None"))
 
 
 def _plain(value: Any) -> Any:
@@ -296,6 +323,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(own) for own in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _own_settings() -> AbstractContextManager[None]:
+    from .estimators.settings import own_settings
+
+    return own_settings()
 
 
 def _torch() -> Any:

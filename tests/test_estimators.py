@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -330,6 +332,63 @@ def test_the_state_of_torch_is_left_alone() -> None:
         torch.set_float32_matmul_precision("highest")
     assert not found.is_inference()
     found.mul_(2)
+
+
+def every_estimator(model: object, n_inputs: int) -> list[float]:
+    """What all of them give in a module's own dtype."""
+    box, points = cube(n_inputs), np.random.default_rng(0).normal(size=(5, n_inputs))
+    ellipse = lr.Ellipse.random(n_inputs, np.random.default_rng(1))
+    found = [es.boundary_volume(model, box, n=40, method=m) for m in ("crofton", "coarea", "tube")]
+    found += [es.transitions(model, ellipse, k=4096), es.trajectory_length(model, ellipse, k=500)]
+    found += [es.unique_patterns(model, box, n=500), es.jacobian_norm(model, box, n=50)]
+    found += [es.mean_distance(model, box, n=50), es.local_complexity(model, points, 0.3, n_directions=2)]
+    found += [es.region_count(model, box, n=3), es.cell_volume(model, points[0] / 9, domain=box, n=100)]
+    found.append(es.expected_boundary_volume([n_inputs, 5], box, bias_std=1.0, n=50, dtype=torch.float32))
+    apart = [lr.distance_to_boundary(model, points, n_candidates=n) for n in (None, 4)]
+    assert not any(own.is_inference() or own.requires_grad for own in apart)
+    return [v for own in found for v in (own.value, own.standard_error)] + torch.cat(apart).tolist()
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@contextmanager
+def rough_products() -> Iterator[None]:
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_settings_of_torch_are_no_matter() -> None:
+    """What estimators give depends on their arguments alone, and settings are as they were afterwards."""
+    torch.manual_seed(0)
+    sizes = (3, 32, 32, 4)
+    layers = [own for a, b in pairwise(sizes) for own in (torch.nn.Linear(a, b), torch.nn.ReLU())][:-1]
+    model = torch.nn.Sequential(*layers)
+    plain = every_estimator(model, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(every_estimator(model, 3), plain)
+        assert torch.is_autocast_enabled("cpu")
+        assert (torch.eye(2) @ torch.eye(2)).dtype == torch.bfloat16
+    with torch.device("meta"):
+        np.testing.assert_array_equal(every_estimator(model, 3), plain)
+        assert torch.empty(1).is_meta
+    for settings in (torch.inference_mode, torch.enable_grad, rough_products, lambda: default_dtype(torch.float64)):
+        with settings():  # type: ignore[no-untyped-call, operator]
+            state = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype()
+            np.testing.assert_array_equal(every_estimator(model, 3), plain)
+            assert state == (
+                torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype()
+            )  # fmt: skip
 
 
 def test_points_in_any_tensor() -> None:

@@ -160,3 +160,29 @@ def test_what_is_no_number_is_shown_as_such(tmp_path: Path) -> None:
 def test_what_cannot_be_validated(given: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         lr.validate(**{"estimator": es.boundary_volume, "network": NETWORK, "domain": BOX, "truth": 1.0} | given)
+
+
+def test_all_that_a_callable_lacks_is_said_at_once() -> None:
+    def poor(network: object, scale: float, /, *, samples: int) -> float:
+        return 0.0
+
+    with pytest.raises(InvalidInput) as caught:
+        lr.validate(poor, NETWORK, BOX, output="logits")  # type: ignore[arg-type]
+    message = str(caught.value)
+    for part in ("no n or k", "no dtype", "no output", "needs samples", "return an Estimate", "truth must be given"):
+        assert part in message
+    with pytest.raises(InvalidInput, match="takes no network and domain as its first two arguments, takes no n or k"):
+        lr.validate(lambda x: x, NETWORK, BOX, truth=1.0)
+
+
+def test_settings_of_torch_are_no_matter() -> None:
+    """Also to estimators of users."""
+
+    def plain(network: lr.Network, domain: lr.Box, *, n: int, dtype: torch.dtype) -> es.Estimate:
+        matrix = torch.full((8, 8), 1 / 3, dtype=dtype)
+        return es.Estimate(float((matrix @ matrix)[0, 0]), 0.0, n, "product", None, "cpu", "float32")
+
+    given = {"truth": 0.0, "sizes": [10], "dtypes": ["float32"]}
+    before = lr.validate(plain, NETWORK, BOX, **given).values  # type: ignore[arg-type]
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.device("meta"):
+        assert lr.validate(plain, NETWORK, BOX, **given).values == before  # type: ignore[arg-type]

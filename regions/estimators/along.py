@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from linear_regions.domain.curves import Curve
 
 from .estimate import Estimate, name_of
-from .forward import TorchNetwork, prepared, sampling
+from .forward import Ints, TorchNetwork, norms, prepared, unscaled
 from .points import along, count_of, fitting
+from .settings import own_settings
 
 
+@own_settings()
 def transitions(
     model: object, curve: Curve, *, k: int = 2**20, device: object = None, dtype: torch.dtype | None = None
 ) -> Estimate:
@@ -52,9 +55,8 @@ def transitions(
     """
     network = _checked(model, curve, k, device, dtype)
     counts = torch.zeros(len(network.network.widths), dtype=torch.int64)
-    with sampling():
-        for codes in _runs(network, curve, k, _codes):
-            counts += torch.tensor([_changes(code) for code in codes], dtype=torch.int64)
+    for codes in _runs(network, curve, k, _codes):
+        counts += torch.tensor([_changes(code) for code in codes], dtype=torch.int64)
     return _result(float(counts.sum()), k, "transitions between samples", network, counts)
 
 
@@ -83,6 +85,7 @@ def _runs(
         yield [torch.cat(pair) for pair in zip(last, first, strict=True)]
 
 
+@own_settings()
 def trajectory_length(
     model: object, curve: Curve, *, k: int = 2**16, device: object = None, dtype: torch.dtype | None = None
 ) -> Estimate:
@@ -114,9 +117,9 @@ def trajectory_length(
     """
     network = _checked(model, curve, k, device, dtype)
     total = torch.zeros(len(network.network.widths) + 1, dtype=torch.float64)
-    with sampling():
-        for images in _runs(network, curve, k, _images):
-            total += torch.stack([_length(z) for z in images])
+    scales = [_Scale(network, own) for own in _exponents(network)]
+    for images in _runs(network, curve, k, _images):
+        total += torch.stack([scale.length(z) for z, scale in zip(images, scales, strict=True)])
     return _result(float(total[-1]), k, "length between samples", network, total)
 
 
@@ -130,9 +133,25 @@ def _images(network: TorchNetwork, x: Tensor) -> list[Tensor]:
     return [*entering, out]
 
 
-def _length(z: Tensor) -> Tensor:
-    total: Tensor = torch.linalg.vector_norm(z.diff(dim=0), dim=1).sum(dtype=torch.float64).cpu()
-    return total
+def _exponents(network: TorchNetwork) -> list[Ints]:
+    """Those of `_images`."""
+    own = zip(network.exponents, network.layers, strict=False)
+    return [*(exponent for exponent, layer in own if layer.units is not None), network.exponents[-1]]
+
+
+class _Scale:
+    """Lengths of curves whose coordinates are in units of powers of two."""
+
+    def __init__(self, network: TorchNetwork, exponents: Ints) -> None:
+        self._largest = int(exponents.max())
+        apart = exponents - self._largest
+        self._factors = network.tensor(np.ldexp(1.0, apart)) if apart.any() else None
+
+    def length(self, z: Tensor) -> Tensor:
+        steps = z.diff(dim=0)
+        if self._factors is not None:
+            steps *= self._factors
+        return unscaled(norms(steps).sum(dtype=torch.float64), self._largest)
 
 
 def _checked(model: object, curve: Curve, k: object, device: object, dtype: torch.dtype | None) -> TorchNetwork:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .estimate import Estimate, mean_estimate
-from .forward import TorchNetwork, prepared, sampling
+from .forward import TorchNetwork, norms, prepared
 from .points import chosen_generator, count_of, data_of, inputs_of
+from .settings import own_settings
 
 _PRIOR = 4.0  # how many derivatives a layer's mean counts for, in the estimates of its gradients' norms
 
 
+@own_settings()
 def distance_to_boundary(
     model: object,
     points: object,
@@ -47,7 +50,8 @@ def distance_to_boundary(
     Returns
     -------
     (M,) torch.Tensor
-        On the device; infinite where nothing switches.
+        On the device; infinite where nothing switches, as where no unit has a breakpoint, and NaN where values leave
+        the range of the dtype.
 
     Raises
     ------
@@ -70,11 +74,11 @@ def distance_to_boundary(
     """
     network, own = prepared(model, device, dtype), chosen_generator(generator)
     data = data_of(network, points)
-    with sampling():
-        rows, distances = _distances(network, n_candidates, own)
-        return torch.cat([distances(x) for x in torch.split(data, rows)])
+    rows, distances = _distances(network, n_candidates, own)
+    return torch.cat([distances(x) for x in torch.split(data, rows)])
 
 
+@own_settings()
 def mean_distance(
     model: object,
     points: object,
@@ -115,11 +119,10 @@ def mean_distance(
     True
     """
     network, own = prepared(model, device, dtype), chosen_generator(generator)
-    with sampling():
-        rows, distances = _distances(network, n_candidates, own)
-        inputs, seed = inputs_of(network, points, n, rows, own)
-        found = torch.cat([distances(x) for x in inputs])
-    return mean_estimate(found, 1.0, "distance to the boundary", seed, network.device, network.dtype)
+    rows, distances = _distances(network, n_candidates, own)
+    inputs, seed = inputs_of(network, points, n, rows, own)
+    found = torch.cat([distances(x) for x in inputs])
+    return mean_estimate(found, Fraction(1), "distance to the boundary", seed, network.device, network.dtype)
 
 
 def _distances(
@@ -140,13 +143,20 @@ def least_distances(network: TorchNetwork, x: Tensor, basis: Tensor) -> Tensor:
     least = torch.full((len(x),), math.inf, dtype=x.dtype, device=x.device)
     for z, gradient, units in network.gradients(x, basis):
         if units is not None:
-            apart = _apart(z, units.thresholds) / torch.linalg.vector_norm(gradient, dim=2)
-            least = torch.minimum(least, apart.nan_to_num(math.inf, math.inf).amin(dim=1))
+            least = torch.minimum(least, _least(_apart(z, units.thresholds), norms(gradient)))
+    return least
+
+
+def _least(apart: Tensor, size: Tensor) -> Tensor:
+    """(B,) the least of some distances: infinite where nothing depends on inputs, NaN where values have overflown."""
+    least: Tensor = (apart / size).masked_fill_(size == 0, math.inf).amin(dim=1)
     return least
 
 
 def _apart(z: Tensor, thresholds: Tensor) -> Tensor:
     """How far pre-activations are from the nearest breakpoint of their units."""
+    if not len(thresholds):
+        return torch.full_like(z, math.inf)
     apart = (z - thresholds[0]).abs_()
     for threshold in thresholds[1:]:
         apart = torch.minimum(apart, (z - threshold).abs_())
@@ -180,9 +190,7 @@ class _Search:
         apart, ratio = x.new_empty((2, len(x), self._starts[-1]))
         slopes = self._forward(x, apart, ratio)
         neuron = ratio.nan_to_num_(math.inf).topk(most, dim=1, largest=False, sorted=False).indices
-        size = self._norms(slopes, neuron)
-        nearest: Tensor = (apart.gather(1, neuron) / size).nan_to_num(math.inf, math.inf).amin(dim=1)
-        return nearest
+        return _least(apart.gather(1, neuron), self._norms(slopes, neuron))
 
     def _forward(self, x: Tensor, apart: Tensor, ratio: Tensor) -> list[Tensor | None]:
         """The slopes of each layer's units (B, n).
@@ -222,6 +230,6 @@ class _Search:
             slope = slopes[number - 1] if number else None
             if slope is not None:
                 gradient *= slope[point[:stop]]
-        norms = torch.empty(len(order), dtype=gradient.dtype, device=gradient.device)
-        norms[order] = torch.linalg.vector_norm(gradient, dim=1)
-        return norms.view(-1, most)
+        size = torch.empty(len(order), dtype=gradient.dtype, device=gradient.device)
+        size[order] = norms(gradient)
+        return size.view(-1, most)

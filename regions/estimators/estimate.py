@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from statistics import NormalDist
 
+import numpy as np
 import torch
 
 from linear_regions.errors import invalid
@@ -20,7 +22,10 @@ class Estimate:
     ----------
     value : float
     standard_error : float
-        Of the value, from the sample; NaN where it is not known, as for what is computed without chance.
+        Of the value, from the sample; NaN where it is not known, as for what is computed without chance. What a share
+        of 3 / n of all samples could add goes unseen with a chance of 5 % (the rule of three): so a mean of n values
+        has an error of at least 3 / n of it; where all of them are zero, of what one that is not would be, and if
+        nothing tells what that is, NaN. It is zero only where samples cannot differ.
     n : int
         Number of samples: points, lines, or whatever the estimator draws.
     method : str
@@ -54,13 +59,39 @@ class Estimate:
 
 
 def mean_estimate(
-    values: torch.Tensor, scale: float, method: str, seed: int | None, device: object, dtype: torch.dtype
+    values: torch.Tensor,
+    scale: Fraction,
+    method: str,
+    seed: int | None,
+    device: object,
+    dtype: torch.dtype,
+    *,
+    unit: float = math.nan,
 ) -> Estimate:
-    """The mean of independent values, times a number."""
+    """The mean of independent values, times a number.
+
+    The unit is what a sample comes to that is not zero, NaN if that is not known: where none was found that is taken
+    for the mean in the rule of three, see `Estimate`. It is zero where samples cannot differ.
+    """
     own = values.to("cpu", torch.float64)
-    n = len(own)
-    error = scale * float(own.std(correction=1)) / math.sqrt(n) if n > 1 else math.nan
-    return Estimate(scale * float(own.mean()), error, n, method, seed, str(device), name_of(dtype), own)
+    largest = float(own.abs().max())
+    size = math.ldexp(1.0, math.frexp(largest)[1] - 1) if math.isfinite(largest) else 1.0  # squares have no limits then
+    n, mean = len(own), float((own / size).mean())
+    spread = float((own / size).std(correction=1)) if n > 1 else math.nan
+    missed = 3 * (abs(mean) or unit / size) / n if unit else 0.0
+    error = float(np.maximum(spread / math.sqrt(n), missed))
+    factor = scale * Fraction(size)
+    return Estimate(times(factor, mean), times(factor, error), n, method, seed, str(device), name_of(dtype), own)
+
+
+def times(scale: Fraction, value: float) -> float:
+    """A product with a positive number, infinite beyond the range of floats."""
+    if not math.isfinite(value):
+        return value
+    try:
+        return float(scale * Fraction(value))
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def name_of(dtype: torch.dtype) -> str:

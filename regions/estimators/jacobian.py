@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from linear_regions.errors import invalid
+from linear_regions.network import Network
 from linear_regions.network.cast import is_one_of
 
 from .estimate import Estimate, mean_estimate
-from .forward import TorchNetwork, prepared, sampling
+from .forward import TorchNetwork, norms, prepared, unscaled
 from .points import chosen_generator, inputs_of
+from .settings import own_settings
 
 
+@own_settings()
 def jacobian_norm(
     model: object,
     points: object,
@@ -64,16 +70,28 @@ def jacobian_norm(
         raise invalid("model", "have two outputs or more for a softmax", network.network.n_outputs)
     basis = network.row_space()
     rows = network.rows(2 * network.network.n_outputs * max(network.network.widths, default=basis.shape[1]))
-    with sampling():
-        inputs, seed = inputs_of(network, points, n, rows, own)
-        norms = torch.cat([_norms(network, x, basis, output) for x in inputs])
-    return mean_estimate(norms, 1.0, f"Jacobian of {output}", seed, network.device, network.dtype)
+    inputs, seed = inputs_of(network, points, n, rows, own)
+    found = torch.cat([_norms(network, x, basis, output) for x in inputs])
+    largest = _lipschitz(network.network) if network.switches or output == "softmax" else 0.0
+    return mean_estimate(found, Fraction(1), f"Jacobian of {output}", seed, network.device, network.dtype, unit=largest)
 
 
 def _norms(network: TorchNetwork, x: Tensor, basis: Tensor, output: str) -> Tensor:
+    """(B,) in float64 on the CPU."""
     out, matrix = network.jacobians(x, basis)
+    exponent = int(network.exponents[-1].max())
     if output == "softmax":
-        p = torch.softmax(out, dim=1)
+        most = math.frexp(torch.finfo(network.dtype).max)[1] - 2
+        steep = math.ldexp(1.0, max(-most, min(exponent, most)))
+        p = torch.softmax((out - out.amax(dim=1, keepdim=True)) * steep, dim=1)
         matrix = p[:, :, None] * (matrix - (p[:, None, :] @ matrix))
-    norms: Tensor = torch.linalg.matrix_norm(matrix)
-    return norms
+    return unscaled(norms(matrix.flatten(1)), exponent)
+
+
+def _lipschitz(network: Network) -> float:
+    """A bound of the norms; rounded, and infinite beyond the range of floats."""
+    bound = 1.0
+    for layer in network.layers:
+        bound *= float(np.linalg.norm(layer.affine.weight))
+        bound *= 1.0 if layer.activation is None else layer.activation.lipschitz
+    return bound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from numbers import Real
 
 import torch
@@ -9,10 +10,12 @@ import torch
 from linear_regions.errors import invalid
 
 from .estimate import Estimate, mean_estimate
-from .forward import prepared, sampling
+from .forward import prepared
 from .points import chosen_generator, count_of, data_of
+from .settings import own_settings
 
 
+@own_settings()
 def local_complexity(
     model: object,
     points: object,
@@ -67,22 +70,22 @@ def local_complexity(
     if not (isinstance(radius, Real) and 0 < radius < 2**1023):
         raise invalid("radius", "be a positive number", radius)
     counts = []
-    with sampling():
-        for x in torch.split(data, network.rows(2 * m * n_inputs)):
-            drawn = torch.randn((len(x), n_inputs, m), generator=own, dtype=torch.float64, device=own.device)
-            ways = float(radius) * torch.linalg.qr(drawn).Q.mT.to(network.device, network.dtype)
-            corners = torch.cat([x[:, None] + ways, x[:, None] - ways], dim=1).flatten(0, 1)
-            total = torch.zeros(len(x), dtype=torch.float64)
-            for z, units in network.stages(corners):
-                if units is not None:
-                    code = units.code(z).to(torch.int8).unflatten(0, (len(x), 2 * m))
-                    total += (code.amax(dim=1) - code.amin(dim=1)).sum(dim=1).cpu()
-            counts.append(total)
+    for x in torch.split(data, network.rows(2 * m * n_inputs)):
+        drawn = torch.randn((len(x), n_inputs, m), generator=own, dtype=torch.float64, device=own.device)
+        ways = float(radius) * torch.linalg.qr(drawn).Q.mT.to(network.device, network.dtype)
+        corners = torch.cat([x[:, None] + ways, x[:, None] - ways], dim=1).flatten(0, 1)
+        total = torch.zeros(len(x), dtype=torch.float64)
+        for z, units in network.stages(corners):
+            if units is not None:
+                code = units.code(z).to(torch.int8).unflatten(0, (len(x), 2 * m))
+                total += (code.amax(dim=1) - code.amin(dim=1)).sum(dim=1).cpu()
+        counts.append(total)
     return mean_estimate(
         torch.cat(counts),
-        1.0,
+        Fraction(1),
         f"local complexity, radius {float(radius):g}",
         own.initial_seed(),
         network.device,
         network.dtype,
+        unit=float(network.switches),
     )

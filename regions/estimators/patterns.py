@@ -13,12 +13,14 @@ from linear_regions.errors import invalid
 from linear_regions.network.cast import is_one_of
 
 from .estimate import Estimate, name_of
-from .forward import TorchNetwork, prepared, sampling
+from .forward import TorchNetwork, prepared
 from .points import chosen_generator, count_of, fitting, sampled
+from .settings import own_settings
 
 _BITS = 62
 
 
+@own_settings()
 def unique_patterns(
     model: object,
     domain: Domain,
@@ -49,7 +51,8 @@ def unique_patterns(
     Returns
     -------
     Estimate
-        `per_item` has how often each pattern was seen, the most frequent first. Only "chao1" has a standard error.
+        `per_item` has how often each pattern was seen, the most frequent first. Only "chao1" has a standard error, and
+        it only where some patterns were seen once and some twice.
 
     Raises
     ------
@@ -68,10 +71,9 @@ def unique_patterns(
     network, own = prepared(model, device, dtype), chosen_generator(generator)
     fitting(network.network, domain)
     count_of(n, "n")
-    with sampling():
-        points = sampled(network, domain, n, network.rows(network.network.n_inputs), own)
-        words = torch.cat([_packed(network, x) for x in points])
-        _, counts = torch.unique(words, dim=0, return_counts=True)
+    points = sampled(network, domain, n, network.rows(network.network.n_inputs), own)
+    words = torch.cat([_packed(network, x) for x in points])
+    _, counts = torch.unique(words, dim=0, return_counts=True)
     counts = counts.sort(descending=True).values.cpu()
     value, error = _total(counts, n, method)
     place, kind = str(network.device), name_of(network.dtype)
@@ -94,7 +96,7 @@ def _total(counts: Tensor, n: int, method: str) -> tuple[float, float]:
         return float(seen), math.nan
     if method == "good-turing":
         return seen / (1 - once / n) if once < n else math.inf, math.nan
-    if not twice:
+    if not once or not twice:
         return seen + once * (once - 1) / 2, math.nan
     ratio = once / twice
     return seen + once**2 / (2 * twice), math.sqrt(twice * (ratio**2 / 2 + ratio**3 + ratio**4 / 4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from linear_regions.errors import invalid
 from linear_regions.network import Network
 from linear_regions.network.cast import MOST_SAMPLES, exact_array, is_whole
 
+from .estimate import name_of
 from .forward import TorchNetwork
 
 _TRIES = 10_000  # rounds of rejection without a point inside
@@ -22,7 +24,7 @@ _TRIES = 10_000  # rounds of rejection without a point inside
 def chosen_generator(generator: torch.Generator | None) -> torch.Generator:
     """The caller's, or one with seed 0."""
     if generator is None:
-        return torch.Generator().manual_seed(0)
+        return torch.Generator("cpu").manual_seed(0)
     if not isinstance(generator, torch.Generator):
         raise invalid("generator", "be a torch.Generator", type(generator).__name__)
     return generator
@@ -48,7 +50,15 @@ def data_of(network: TorchNetwork, points: object) -> Tensor:
     x = exact_array(points, "points")
     if x.ndim != 2 or not len(x) or x.shape[1] != network.network.n_inputs:
         raise invalid("points", f"have shape (M, {network.network.n_inputs})", x.shape)
-    return torch.as_tensor(np.array(x)).to(network.device, network.dtype)
+    return held(torch.as_tensor(np.array(x)), network.device, network.dtype, "points")
+
+
+def held(x: Tensor, device: torch.device, dtype: torch.dtype, name: str) -> Tensor:
+    """Inputs on a device and in a dtype, in whose range they must be."""
+    found = x.to(device, dtype)
+    if not found.isfinite().all():
+        raise invalid(name, f"lie in the range of {name_of(dtype)}", f"numbers up to {float(x.abs().max()):.3g}")
+    return found
 
 
 def base_of(domain: Domain) -> Box | Polytope:
@@ -59,11 +69,11 @@ def base_of(domain: Domain) -> Box | Polytope:
     return base
 
 
-def volume_of(domain: Domain) -> float:
+def volume_of(domain: Domain) -> Fraction:
     """Of the set of coordinates t."""
     volume = base_of(domain).volume
     assert volume is not None
-    return float(volume)
+    return volume
 
 
 def uniform(domain: Domain, n: int, generator: torch.Generator) -> Tensor:
@@ -90,11 +100,12 @@ def uniform(domain: Domain, n: int, generator: torch.Generator) -> Tensor:
 
 def embedded(network: TorchNetwork, domain: Domain, t: Tensor) -> Tensor:
     """Inputs at coordinates t, on the network's device and in its dtype; mapped in float64."""
-    return embedded_at(domain, t, network.device, network.dtype)[0]
+    return held(embedded_exactly(domain, t), network.device, network.dtype, "domain")
 
 
 def sampled(network: TorchNetwork, domain: Domain, n: int, rows: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Inputs at n uniform points of a domain, so many rows at a time."""
+    resolved(domain, network.dtype)
     for first in range(0, n, rows):
         yield embedded(network, domain, uniform(domain, min(rows, n - first), generator))
 
@@ -109,11 +120,22 @@ def inputs_of(
     return torch.split(data_of(network, points), rows), None
 
 
-def embedded_at(domain: Domain, t: Tensor, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Inputs at coordinates t, mapped in float64, and the basis (n_inputs, d), on a device and in a dtype."""
+def embedded_exactly(domain: Domain, t: Tensor) -> Tensor:
+    """Inputs at coordinates t, in float64 where these are."""
+    if isinstance(domain, Box | Polytope):
+        return t
     origin, basis = (torch.as_tensor(np.array(v)).to(t.device) for v in (domain.origin, domain.basis))
-    x = t if isinstance(domain, Box | Polytope) else origin + t @ basis.T
-    return x.to(device, dtype), basis.to(device, dtype)
+    return origin + t @ basis.T
+
+
+def resolved(domain: Domain, dtype: torch.dtype) -> None:
+    """Refuse a domain whose opposite sides are the same in a dtype."""
+    low, high = (torch.as_tensor(np.array(v)) for v in base_of(domain).box_about)
+    sides = torch.stack([low, high])[:, None].repeat(1, len(low), 1)
+    sides = torch.where(torch.eye(len(low), dtype=torch.bool), sides, low / 2 + high / 2)
+    first, second = (held(embedded_exactly(domain, own), own.device, dtype, "domain") for own in sides)
+    if (first == second).all(dim=1).any():
+        raise invalid("dtype", "tell the sides of the domain apart", name_of(dtype))
 
 
 def period_of(curve: Curve) -> float:
@@ -131,4 +153,4 @@ def along(network: TorchNetwork, curve: Curve, k: int) -> Iterator[Tensor]:
     last = k if curve.closed else k - 1
     for first in range(0, k, rows):
         t = period * np.arange(first, min(first + rows, k)) / last
-        yield torch.as_tensor(curve.embed(t[:, None])).to(network.device, network.dtype)
+        yield held(torch.as_tensor(curve.embed(t[:, None])), network.device, network.dtype, "curve")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from numbers import Real
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,12 +17,14 @@ from linear_regions.errors import invalid
 from linear_regions.network.cast import as_list, is_one_of
 
 from .estimate import Estimate, mean_estimate
-from .forward import device_of
-from .points import chosen_generator, count_of, embedded_at, uniform, volume_of
+from .forward import device_of, norms
+from .points import chosen_generator, count_of, embedded_exactly, held, resolved, uniform, volume_of
+from .settings import own_settings
 
 _CHUNK_BYTES = 1 << 26
 
 
+@own_settings()
 def expected_boundary_volume(
     widths: Sequence[int],
     domain: Domain,
@@ -96,21 +100,23 @@ def expected_boundary_volume(
     if not (isinstance(dtype, torch.dtype) and dtype in (torch.float32, torch.float64)):
         raise invalid("dtype", "be torch.float32 or torch.float64", repr(dtype))
     place = device_of(device)
+    resolved(domain, dtype)
     rows, values = max(1, _CHUNK_BYTES // (64 * max(sizes) * (domain.dim + 1))), []
-    with torch.inference_mode():
-        for first in range(0, n, rows):
-            t = uniform(domain, min(rows, n - first), own)
-            x, basis = embedded_at(domain, t, place, dtype)
-            values.append(_densities(sizes, x, basis, float(bias_std), int(codim), neurons == "good", own))
-    return mean_estimate(
-        torch.cat(values), volume_of(domain), f"Theorem 3, {neurons} neurons", own.initial_seed(), place, dtype
-    )
+    share, exponent = math.frexp(float(bias_std))  # biases are the unit of what follows
+    height = int(np.frexp(np.abs(domain.basis).max())[1])
+    basis = torch.as_tensor(np.ldexp(domain.basis, -height) / share).to(place, dtype)
+    for first in range(0, n, rows):
+        t = uniform(domain, min(rows, n - first), own)
+        x = held(embedded_exactly(domain, t) / float(bias_std), place, dtype, "domain over bias_std")
+        values.append(_densities(sizes, x, basis, int(codim), neurons == "good", own))
+    scale = volume_of(domain) * Fraction(2) ** ((height - exponent) * int(codim))
+    return mean_estimate(torch.cat(values), scale, f"Theorem 3, {neurons} neurons", own.initial_seed(), place, dtype)
 
 
 def _densities(
-    sizes: list[int], x: Tensor, basis: Tensor, bias_std: float, codim: int, good: bool, generator: torch.Generator
+    sizes: list[int], x: Tensor, basis: Tensor, codim: int, good: bool, generator: torch.Generator
 ) -> Tensor:
-    """(B,) what each of B networks contributes, one for each point."""
+    """(B,) what each of B networks contributes, one for each point; biases have the standard deviation one."""
 
     def normal(*shape: int) -> Tensor:
         drawn = torch.randn(shape, generator=generator, dtype=torch.float64, device=generator.device)
@@ -123,11 +129,11 @@ def _densities(
         # of the weights only their products with these columns matter, which are normal as if in a basis of their span
         triangle = torch.linalg.qr(columns, mode="r").R * math.sqrt(2 / n_in)
         z, gradient = (normal(b, n_out, triangle.shape[1]) @ triangle).split([1, basis.shape[1]], dim=2)
-        density = torch.exp(-((z[:, :, 0] / bias_std) ** 2) / 2) / (bias_std * math.sqrt(2 * math.pi))
+        density = torch.exp(-(z[:, :, 0] ** 2) / 2) / math.sqrt(2 * math.pi)
         chosen = clamped.meet(first, gradient, density)
         if not good:
             total += clamped.with_one_more(first, chosen, gradient, density)
-        z = z + bias_std * normal(b, n_out, 1)
+        z = z + normal(b, n_out, 1)
         on = (z > 0) & ~chosen[:, :, None]
         clamped.reach &= on.any(dim=1)[:, 0] | (clamped.neurons >= first).all(dim=1)
         columns, first = torch.cat([z, gradient], dim=2) * on, first + n_out
@@ -152,7 +158,7 @@ class _Clamped:
     """
 
     def __init__(self, b: int, n_neurons: int, size: int, basis: Tensor, generator: torch.Generator) -> None:
-        keys = torch.rand((b, n_neurons), generator=generator, device=generator.device)
+        keys = torch.rand((b, n_neurons), generator=generator, dtype=torch.float32, device=generator.device)
         self.neurons = keys.topk(size, dim=1).indices.to(basis.device)
         self.gradients = basis.new_zeros((b, size, basis.shape[1]))
         self.density = basis.new_ones(b)
@@ -172,7 +178,8 @@ class _Clamped:
 
     def volume(self) -> Tensor:
         """(B,) of the parallelepipeds that their gradients span."""
-        volume: Tensor = torch.linalg.det(self.gradients @ self.gradients.mT).clamp(min=0).sqrt()
+        sides = torch.linalg.qr(self.gradients.mT, mode="r").R.diagonal(dim1=-2, dim2=-1)
+        volume: Tensor = sides.abs().prod(dim=-1)
         return volume
 
     def with_one_more(self, first: int, chosen: Tensor, gradient: Tensor, density: Tensor) -> Tensor:
@@ -184,7 +191,7 @@ class _Clamped:
         if self.neurons.shape[1]:
             span = torch.linalg.qr(self.gradients.mT).Q
             gradient = gradient - gradient @ span @ span.mT
-        sums = (torch.linalg.vector_norm(gradient, dim=2) * density * ~chosen).sum(dim=1)
+        sums = (norms(gradient) * density * ~chosen).sum(dim=1)
         met = (self.neurons < first + density.shape[1]).all(dim=1)
         total: Tensor = self.choices * self.volume() * self.density * met * sums / last
         return total
