@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .errors import InvariantViolated as InvariantViolated
     from .errors import LinearRegionsError as LinearRegionsError
     from .errors import MissingExtra as MissingExtra
+    from .errors import OutOfMemory as OutOfMemory
     from .errors import UnsupportedModule as UnsupportedModule
     from .estimators import distance_to_boundary as distance_to_boundary
     from .nearest import Nearest as Nearest
@@ -58,6 +59,7 @@ __version__ = "0.1.0"
 _MODULE_OF = {
     "Box": "domain",
     "BudgetExceeded": "errors",
+    "OutOfMemory": "errors",
     "Certificate": "certificate",
     "ConvexSet": "convex",
     "CurveRegions": "curves",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -66,12 +67,18 @@ class Budget:
     def _check(self, step: int) -> None:
         if self.max_regions is not None and self._cells[step] > self.parts * self.max_regions:
             self.stopped = True
-            known = [-(-int(self._cells[i]) // self.parts) for i in self._reported if self._cells[i]]
+            known, layer = self.known, sum(i <= step for i in self._reported)
             raise BudgetExceeded(
-                f"max_regions must be at least the number of regions, got {self.max_regions:,}: "
-                f"found so far after each layer that was reached: {known}",
+                f"stopped after layer {layer} of {len(self._reported)}, where there are more than "
+                f"max_regions={self.max_regions:,} regions; found so far after each layer: {known}; "
+                f"raise max_regions or take a smaller domain",
                 known,
             )
+
+    @property
+    def known(self) -> list[int]:
+        """Regions found so far after each layer that was reached: at least so many there are."""
+        return [-(-int(self._cells[i]) // self.parts) for i in self._reported if self._cells[i]]
 
     def check(self) -> None:
         """Stop this worker if another one, or the caller, has stopped."""
@@ -164,6 +171,20 @@ class Workers:
                 future.cancel()
             # a worker that was stopped may be heard before the one that stopped it
             raise _cause(futures) or first from None
+
+
+def as_bytes(value: object) -> bytes:
+    """What travels to another process, and back.
+
+    As bytes, and not as objects: executors may hand arrays over as they like, many of them in memory that cannot be
+    written to, and what `from_bytes` makes is a task's own.
+    """
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def from_bytes(content: bytes) -> Any:
+    """What `as_bytes` took, in memory of its own; what could be written to still can."""
+    return pickle.loads(content)
 
 
 def _cause(futures: list[Future[Any]]) -> BaseException | None:

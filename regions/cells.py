@@ -70,7 +70,7 @@ class Cells:
     def _advice(self) -> str:
         if self.dim <= 6:
             return 'take method="vertices"'
-        if self.dim <= MOST_DIMENSIONS and self.domain.volume is not None:
+        if self.dim <= MOST_DIMENSIONS and self.domain.bounded:
             return "take regions.with_corners()"
         return "there are facets, interior_points, largest_balls and, on bounded domains, estimated_volumes"
 
@@ -110,7 +110,10 @@ class Cells:
 
     @property
     def volumes(self) -> Floats:
-        """(N,) areas or lengths of the cells in slice units, within `volume_errors`; infinite for an unbounded cell."""
+        """(N,) areas or lengths of the cells in slice units, within `volume_errors`; infinite for an unbounded cell.
+
+        Infinite too, with an infinite error, where they are beyond float64: `exact_volumes` are not.
+        """
         return self.geometry.volumes
 
     @property
@@ -120,7 +123,13 @@ class Cells:
 
     @cached_property
     def domain_volume(self) -> float:
-        """Volume of the domain in slice units, correctly rounded; inf if it is infinite or beyond float64."""
+        """Volume of the domain in slice units, correctly rounded; inf if it is infinite or beyond float64.
+
+        Raises
+        ------
+        InvalidInput
+            If it is that of a polytope with too many corners; see `Polytope.volume`.
+        """
         volume = self.domain.volume
         try:
             return float("inf") if volume is None else float(volume)
@@ -212,7 +221,7 @@ class Cells:
             As `exact_vertices`, whose cost per cell it has.
         """
         cells = range(len(self)) if indices is None else [self._cell(i) for i in as_list(indices, "indices", "cells")]
-        if self.domain.volume is None and (unbounded := [c for c in cells if not self.bounded[c]]):
+        if not self.domain.bounded and (unbounded := [c for c in cells if not self.bounded[c]]):
             rule = "name bounded cells alone, as np.flatnonzero(regions.bounded) does"
             raise invalid("indices", rule, f"{len(unbounded)} others, the first of them cell {unbounded[0]}")
         return [exactly.exact_volume(self, cell) for cell in cells]

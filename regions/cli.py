@@ -1,6 +1,7 @@
 """The command ``linear-regions``: count and draw regions from a shell.
 
-Exit codes: 0 done, 1 input that breaks a rule or an unwritable file, 2 wrong usage, 3 budget exceeded, 130 interrupted.
+Exit codes: 0 done, 1 input that breaks a rule, too little memory or output that cannot be written, 2 wrong usage,
+3 budget exceeded, 130 interrupted.
 Numerical modules are imported by the commands that need them, so ``--help`` and ``--version`` answer at once.
 """
 
@@ -12,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -60,9 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # A leading space keeps argparse from taking the point -1,0 for an option.
         arguments = [f" {a}" if _NEGATIVE.match(a) else a for a in (sys.argv[1:] if argv is None else argv)]
-        options = _parser().parse_args(arguments)
-        options.run(options)
-        sys.stdout.flush()
+        try:
+            options = _parser().parse_args(arguments)
+            options.run(options)
+        finally:
+            sys.stdout.flush()
     except BudgetExceeded as error:
         return _fail(error, OVER_BUDGET)
     except LinearRegionsError as error:
@@ -70,8 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has left; nothing may be flushed to it at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of our output: files are told apart where they are read and written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing may be flushed to it at exit either
+        if not isinstance(error, BrokenPipeError):  # a reader that has left wants no message
+            print("error: the output cannot be written:", error.strerror, file=sys.stderr)
         return FAILED
     return OK
 
@@ -211,7 +216,7 @@ def _load_point(point: list[float] | Path, name: str) -> Any:
 
     if isinstance(point, list):
         return np.array(point)
-    if not point.is_file():
+    if not os.path.isfile(point):
         raise invalid(name, "name an existing file", f"{str(point)!r}")
     try:  # mapped, so that a header that promises too much fails before memory is taken
         array = np.load(point, mmap_mode="r", allow_pickle=False)
@@ -403,24 +408,29 @@ def new_figure(output: str | Path) -> Iterator[BytesIO]:
     path = Path(output)
     if path.suffix.lower() not in FIGURE_SUFFIXES:
         raise invalid("--output", f"end in one of {', '.join(FIGURE_SUFFIXES)}", f"{str(path)!r}")
+    if os.path.isdir(path):
+        raise invalid("--output", "not be a folder", f"{str(path)!r}")
     partial = path.with_name(f".{path.name}.part")
     content = BytesIO()
     try:
-        _write(partial, b"", path)  # fails before the work is done, not after
+        with _writing(path):  # fails before the work is done, not after
+            partial.write_bytes(b"")
         yield content
-        _write(partial, content.getvalue(), path)
-        partial.replace(path)
+        with _writing(path):
+            partial.write_bytes(content.getvalue())
+            partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):
+            partial.unlink()
 
 
-def _write(partial: Path, content: bytes, path: Path) -> None:
-    if path.is_dir():
-        raise invalid("--output", "not be a folder", f"{str(path)!r}")
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        partial.write_bytes(content)
-    except OSError as error:
-        raise invalid("--output", "name a file that can be written", f"{str(path)!r} ({error.strerror})") from error
+        yield
+    except (OSError, ValueError) as error:  # a null character is a ValueError
+        reason = getattr(error, "strerror", error)
+        raise invalid("--output", "name a file that can be written", f"{str(path)!r} ({reason})") from error
 
 
 if __name__ == "__main__":

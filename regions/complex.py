@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from math import nan
 from os import PathLike
@@ -73,16 +75,27 @@ class Regions(Cells):
         else:
             edges = {1: "breakpoints", 2: "boundary length", 3: "boundary area"}.get(self.dim, "boundary")
             boundary = f"{self.boundary_volume():,.6g}"
-        volume = "infinite" if self.domain_volume == np.inf else f"{self.domain_volume:.6g}"
         lines = [
             f"{len(self):,} cells (full-dimensional activation regions, R2)",
             f"network     {self.network!r}",
-            f"domain      {self.domain!r}, {size} {volume}",
+            f"domain      {self.domain!r}, {size} {self._shown_volume}",
             f"per layer   {', '.join(f'{n:,}' for n in self.per_layer.tolist()) or 'no units'}",
             f"{edges:<11} {boundary}",
             str(self.certificate),
         ]
         return "\n".join(lines)
+
+    @property
+    def _shown_volume(self) -> str:
+        """The domain's volume, for people."""
+        if not self.domain.bounded:
+            return "infinite"
+        if not self.domain.is_measured:
+            return "not found so far (see domain_volume)"
+        if self.domain_volume in (0, np.inf):  # beyond the range of float64
+            volume = self.domain.volume or Fraction(0)
+            return f"{Decimal(volume.numerator) / volume.denominator:.6g}"
+        return f"{self.domain_volume:.6g}"
 
     # Boundary
 
@@ -119,7 +132,7 @@ class Regions(Cells):
         Notes
         -----
         This is the activation boundary: it counts facets across which the output's gradient does not change. Numbers of
-        vertices and breakpoints are exact; volumes are within `boundary_volume_error`.
+        vertices and breakpoints are exact; volumes are within `boundary_volume_error`, and infinite beyond float64.
         """
         return boundary.boundary_volume(self, codim, by)
 
@@ -330,7 +343,7 @@ class Regions(Cells):
         """
         if not isinstance(self.coarse, HalfspaceComplex):
             return self
-        if not 3 <= self.dim <= MOST_DIMENSIONS or self.domain.volume is None:
+        if not 3 <= self.dim <= MOST_DIMENSIONS or not self.domain.bounded:
             rule = f"be bounded and have from 3 to {MOST_DIMENSIONS} dimensions for its cells to have corners"
             raise invalid("domain", rule, repr(self.domain))
         return replace(self, coarse=self.coarse.solid())

@@ -22,7 +22,7 @@ from .domain.curves import Curve
 from .domain.ellipse import Ellipse
 from .engine import Wanted
 from .enumerate import enumerate_regions
-from .errors import InvariantViolated, invalid
+from .errors import InvariantViolated, enough_memory, invalid
 from .geometry import LineComplex
 from .measures.boundary import check_by
 from .measures.maps import float_arithmetic, gradients, walk_stages
@@ -238,6 +238,7 @@ class CurveRegions:
         return f"CurveRegions({len(self):,} pieces, {n:,} transitions on {self.curve!r}; {self.certificate})"
 
 
+@enough_memory()
 def curve_regions(network: Network, curve: Curve) -> CurveRegions:
     """The pieces of a curve on each of which a network is affine: every switch of a neuron, in its order, proven.
 

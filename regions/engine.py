@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial, reduce
 from operator import add
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .budget import Budget, Workers
+from .budget import Budget, Workers, as_bytes, from_bytes
 from .cuts import make_cuts
 from .geometry import PlaneComplex
 from .pool import Pool, Sized
@@ -169,8 +169,12 @@ class Engine(ABC, Generic[B, A, T, C]):
         take = self.divider(block)
         if workers is not None and workers.remote:
             # other processes get a copy of their part and a part of the program's state
-            parts = [take(first, last, self.arenas.make()) for first, last in ranges]
-            ties, tallies = [self.tie(part) for part in parts], workers.map(partial(_run_copy, self, number), parts)
+            ties, tasks = [], []
+            for first, last in ranges:
+                part = take(first, last, self.arenas.make())
+                ties.append(self.tie(part))
+                tasks.append(as_bytes(part))
+            tallies = [from_bytes(own) for own in workers.map(partial(_run_copy, as_bytes(self), number), tasks)]
         else:
 
             def task(cells: tuple[int, int]) -> tuple[T, Tally[C]]:
@@ -191,9 +195,9 @@ class Engine(ABC, Generic[B, A, T, C]):
             tally.cells = self.joined(block, ties, [own.cells for own in tallies if own.cells is not None])
 
 
-def _run_copy(engine: Engine[B, Any, Any, C], number: int, part: B) -> Tally[C]:
+def _run_copy(engine: bytes, number: int, part: bytes) -> bytes:
     """Take a part through its steps in a process of its own."""
-    return engine.run(part, number)
+    return as_bytes(from_bytes(engine).run(from_bytes(part), number))
 
 
 def put_together(program: Program, tally: Tally[C]) -> Tally[C]:

@@ -5,13 +5,18 @@ A message names the argument, the rule and what was received: ``weights[1] must 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "BudgetExceeded",
     "InvalidInput",
     "InvariantViolated",
     "LinearRegionsError",
     "MissingExtra",
+    "OutOfMemory",
     "UnsupportedModule",
+    "enough_memory",
     "invalid",
 ]
 
@@ -35,14 +40,8 @@ class UnsupportedModule(LinearRegionsError, ValueError):
     """
 
 
-class BudgetExceeded(LinearRegionsError, RuntimeError):
-    """A limit set by the caller (for example on the number of regions) was reached before the work was done.
-
-    Attributes
-    ----------
-    per_layer : list of int
-        Regions found by then after each layer that was reached: at least so many there are.
-    """
+class _Stopped(LinearRegionsError):
+    """The work was stopped before it was done."""
 
     def __init__(self, message: str, per_layer: list[int]) -> None:
         super().__init__(message, per_layer)
@@ -51,6 +50,26 @@ class BudgetExceeded(LinearRegionsError, RuntimeError):
     def __str__(self) -> str:
         """The message."""
         return str(self.args[0])
+
+
+class BudgetExceeded(_Stopped, RuntimeError):
+    """A limit set by the caller (for example on the number of regions) was reached before the work was done.
+
+    Attributes
+    ----------
+    per_layer : list of int
+        Regions found by then after each layer that was reached: at least so many there are.
+    """
+
+
+class OutOfMemory(_Stopped, MemoryError):
+    """The system gave no more memory before the work was done.
+
+    Attributes
+    ----------
+    per_layer : list of int
+        As of `BudgetExceeded`, as far as is known; empty where no regions are enumerated.
+    """
 
 
 class InvariantViolated(LinearRegionsError, RuntimeError):
@@ -88,3 +107,28 @@ def invalid(name: str, rule: str, received: object) -> InvalidInput:
     'weights[1] must have shape (k, 16), got (8, 12)'
     """
     return InvalidInput(f"{name} must {rule}, got {received}")
+
+
+@contextmanager
+def enough_memory(per_layer: Callable[[], list[int]] = list) -> Iterator[None]:
+    """Say what to do where memory does not suffice; for a block, or as a decorator for a function.
+
+    Parameters
+    ----------
+    per_layer : callable
+        Gives the regions found so far after each layer.
+
+    Raises
+    ------
+    OutOfMemory
+        In the place of MemoryError.
+    """
+    try:
+        yield
+    except OutOfMemory:
+        raise
+    except MemoryError as error:
+        known = per_layer()
+        found = f"; regions found so far after each layer: {known}" if known else ""
+        advice = "take a smaller domain, stop sooner with max_regions, or keep no regions (count_regions, sum_regions)"
+        raise OutOfMemory(f"out of memory: {error}".removesuffix(": ") + f"{found}; {advice}", known) from None

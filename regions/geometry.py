@@ -7,13 +7,15 @@ the domain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .network.cast import lock, read_only
+from .norms import exponents
 from .solid_complex import SolidComplex
 from .space_complex import SpaceComplex
 
@@ -24,6 +26,7 @@ Index = NDArray[np.int32]
 UNIT = 2.0**-53
 SLACK = 1.0 + 2.0**-20  # covers the rounding of the bounds themselves, for sums of up to 2^30 terms of one sign
 TINY = 2.0**-1000  # covers underflow
+_FAR = 400  # binary orders of volumes, and as many of their errors and of the products of lengths that bound them
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +106,9 @@ class PlaneComplex:
     @cached_property
     def facet_measures(self) -> Floats:
         """(E,) lengths."""
-        d = self.x[self.ends[:, 0]] - self.x[self.ends[:, 1]]
-        return read_only(np.hypot(d[:, 0], d[:, 1]))
+        with np.errstate(over="ignore"):
+            d = self.x[self.ends[:, 0]] - self.x[self.ends[:, 1]]
+            return read_only(np.hypot(d[:, 0], d[:, 1]))
 
     @cached_property
     def facet_errors(self) -> Floats:
@@ -164,18 +168,17 @@ class PlaneComplex:
 
     @cached_property
     def centroids(self) -> Floats:
-        """(N, 2) centres of mass, from triangles about the first corner."""
+        """(N, 2) centres of mass, from triangles about the first corner, in units of each cell's size."""
         first, following = self.cell_offsets[:-1], self.next_corner
-        size = np.diff(self.cell_offsets)
         p = self.x[self.cell_vertices] / 2  # differences do not overflow
-        q = p - np.repeat(p[first], size, axis=0)
-        unit = np.frexp(np.maximum.reduceat(np.abs(q).max(axis=1), first))[1][:, None]
-        q = np.ldexp(q, -np.repeat(unit, size, axis=0))  # nor do products, or vanish
+        q = p - np.repeat(p[first], np.diff(self.cell_offsets), axis=0)
+        shift = exponents(np.maximum.reduceat(np.abs(q), first))[:, None]
+        q = np.ldexp(q, -np.repeat(shift, np.diff(self.cell_offsets), axis=0))
         twice = q[:, 0] * q[following, 1] - q[:, 1] * q[following, 0]
         moment = np.add.reduceat(twice[:, None] * (q + q[following]), first)
         total = np.add.reduceat(twice, first)[:, None]
-        shift = np.divide(moment, 3 * total, out=np.zeros_like(moment), where=total > 0)
-        return read_only(self.x[self.cell_vertices[first]] + np.ldexp(shift, unit + 1))
+        middle = np.divide(moment, 3 * total, out=np.zeros_like(moment), where=total > 0)
+        return read_only(self.x[self.cell_vertices[first]] + np.ldexp(middle, shift + 1))
 
     @property
     def f_vector(self) -> tuple[int, ...]:
@@ -324,6 +327,17 @@ class LineComplex:
     def corner_labels(self, cell: int) -> list[tuple[int, ...]]:
         """The label of each end of a cell."""
         return [(int(self.label[cell]),), (int(self.label[cell + 1]),)]
+
+
+Complex = TypeVar("Complex", bound=PlaneComplex | SolidComplex)
+
+
+def of_size_one(cells: Complex) -> tuple[Complex, int]:
+    """The cells in units of 2^k, for volumes to be floats where those of the cells are far from one; and k."""
+    shift = int(exponents(np.abs(cells.x).max(axis=0, initial=0.0)))
+    if abs(shift) * cells.dim < _FAR:
+        return cells, 0
+    return replace(cells, x=np.ldexp(cells.x, -shift), error=np.ldexp(cells.error, -shift)), shift
 
 
 Geometry = PlaneComplex | LineComplex | SolidComplex | SpaceComplex

@@ -30,6 +30,7 @@ from .geometry import LineComplex, PlaneComplex
 from .measures.patterns import PatternTable
 from .metric import largest_balls, lengths
 from .network.cast import read_only
+from .norms import norms
 from .rational_lp import Point, as_floats, inside_or_interior, least, violated
 from .rows import Frame, Rows, frame_of, settle_doubtful, signs_behind
 from .settle import Settler
@@ -228,7 +229,7 @@ class HalfspaceComplex:
         for b in self._blocks(self.interior_points):
             with np.errstate(all="ignore"):  # lengths that are not finite prove nothing
                 norm, norm_error = lengths(b.rows[:, :-1] * unit)
-                norm_error += b.error[:, 0] * np.linalg.norm(unit) * SLACK + TINY
+                norm_error += b.error[:, 0] * norms(unit) * SLACK + TINY
             centers[b.cells], radii[b.cells] = largest_balls(
                 b.offset, b.rows, b.error, norm, norm_error, b.point, reach
             )

@@ -10,6 +10,8 @@ from linear_regions.kernels import polyhedra
 from linear_regions.kernels.bounds import SLACK, TINY, UNIT
 from linear_regions.kernels.halfspaces import work_for
 
+from .norms import norms
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -19,10 +21,8 @@ _FAR = 1e12  # in units of the largest violation: farther hyperplanes are taken 
 
 def lengths(vectors: Floats) -> tuple[Floats, Floats]:
     """(m,) lengths of vectors (m, d) of any size, and bounds of their errors."""
-    largest = np.abs(vectors).max(axis=1, initial=0.0)
-    size = np.where((largest > 0) & (largest < np.inf), largest, 1.0)
-    length = size * np.linalg.norm(vectors / size[:, None], axis=1)
-    return length, np.where(largest > 0, (vectors.shape[1] + 8) * UNIT * length * SLACK + TINY, 0.0)
+    length = norms(vectors)
+    return length, np.where(length > 0, (vectors.shape[1] + 8) * UNIT * length * SLACK + TINY, 0.0)
 
 
 def nearest(gradient: Floats, long: Floats, height: Floats, bound: Floats) -> tuple[float, Floats]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .budget import Deadline, OutOfTime, one_blas_thread
 from .domain import Domain
-from .errors import BudgetExceeded, invalid
+from .errors import BudgetExceeded, enough_memory, invalid
 from .local import Cell, Surroundings, signs_key
 from .metric import lengths
 from .neighborhood import surroundings
@@ -57,6 +57,7 @@ class Nearest:
         return f"Nearest(distance {self.distance:.9g}, proven to be at least {self.lower:.9g}, {self.n_cells:,} cells)"
 
 
+@enough_memory()
 def nearest_boundary(
     network: Network, point: object, *, to: Literal["activation", "linear", "decision"] = "linear",
     domain: Domain | None = None, max_cells: int = 10_000, time_limit: float | None = None, progress: bool = False,
@@ -174,8 +175,8 @@ class _Search:
         """Put the pieces of a cell on the heap, with the distances of their hyperplanes."""
         if len(self.seen) == self.max_cells:
             raise BudgetExceeded(
-                f"max_cells must be larger to find the nearest boundary, got {self.max_cells:,}: there is none within "
-                f"{self.bound:.6g}",
+                f"stopped at max_cells={self.max_cells:,} cells: there is no boundary within {self.bound:.6g}; "
+                f"raise max_cells to look farther",
                 [],
             )
         self.seen.add(cell.key)

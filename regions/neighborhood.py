@@ -17,7 +17,7 @@ from .budget import Budget, Deadline, OutOfTime, one_blas_thread
 from .certificate import Certificate
 from .convex import ConvexSet, Meeting
 from .domain import Domain, Space
-from .errors import invalid
+from .errors import enough_memory, invalid
 from .local import Cell, Surroundings
 from .measures.patterns import piece_table
 from .metric import lengths
@@ -104,6 +104,7 @@ class Neighborhood:
         return f"Neighborhood({len(self):,} cells, {state}; {n:,} facets; {self.certificate})"
 
 
+@enough_memory()
 def explore(
     network: Network, point: object, *, domain: Domain | ConvexSet | None = None, radius: float | None = None,
     max_cells: int = 1000, time_limit: float | None = None, progress: bool = False,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .bits import flat_ranges
 from .domain import Polyline
 from .errors import invalid
-from .geometry import LineComplex, PlaneComplex
+from .geometry import LineComplex, PlaneComplex, of_size_one
 from .measures.location import points_in_slice
 from .network.cast import exact_array, flag
 
@@ -47,7 +47,9 @@ def plot_regions(
     if isinstance(regions.geometry, PlaneComplex):
         by_layer = isinstance(color, str) and color == "layer"
         if not by_layer:
-            _draw_cells(ax, regions.geometry, _cell_values(regions, str(color)) if values is None else values)
+            _draw_cells(
+                ax, regions.geometry, _cell_values(regions, regions.geometry, str(color)) if values is None else values
+            )
         if edged:
             _draw_edges(ax, regions, by_layer)
         ax.set_aspect("equal")
@@ -70,9 +72,10 @@ def axes_of(ax: object) -> Axes:
     return ax
 
 
-def _cell_values(regions: Regions, color: str) -> Floats:
+def _cell_values(regions: Regions, geometry: PlaneComplex, color: str) -> Floats:
     if color == "area":
-        logarithm: Floats = np.log10(np.maximum(regions.volumes, np.finfo(np.float64).tiny))
+        cells, shift = of_size_one(geometry)
+        logarithm: Floats = np.log10(np.maximum(cells.volumes, np.finfo(np.float64).tiny)) + 2 * shift * np.log10(2)
         return logarithm
     if color == "output":
         size = np.diff(regions.cell_vertex_offsets)[:, None]

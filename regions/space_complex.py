@@ -19,6 +19,7 @@ from linear_regions.kernels.bounds import LEAST
 
 from .bits import flat_ranges
 from .network.cast import read_only
+from .norms import norms
 from .solid_complex import Sized, SolidComplex
 
 Flags = NDArray[np.bool_]
@@ -74,7 +75,7 @@ class SpaceComplex(Sized):
         at_infinity = homogeneous.reaching
         with np.errstate(all="ignore"):
             x = np.where(at_infinity[:, None], np.inf, u / w)
-            size = np.hypot.reduce(x, axis=1)
+            size = norms(x)
             apart = w[:, 0] - homogeneous.error
             moved = homogeneous.error * (1 + size) / apart * (1 + 8 * _UNIT)
             error = moved + (8 + x.shape[1]) * _UNIT * size + LEAST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
+from os.path import isfile
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .certificate import Certificate
 from .complex import Regions
 from .domain import domain_from_dict
 from .domain.chart import HalfspaceChart, LineChart, PlaneChart, SolidChart, SpaceChart
-from .errors import InvalidInput, invalid
+from .errors import InvalidInput, enough_memory, invalid
 from .geometry import Geometry, LineComplex, PlaneComplex
 from .halfspace_complex import HalfspaceComplex
 from .measures.patterns import stacked
@@ -97,6 +98,7 @@ def _stored(geometry: Geometry | HalfspaceComplex) -> Arrays:
     return {name: getattr(geometry, name) for name in names}
 
 
+@enough_memory()
 def load_regions(path: str | PathLike[str]) -> Regions:
     """Read a result that `Regions.save` wrote.
 
@@ -128,11 +130,13 @@ def load_regions(path: str | PathLike[str]) -> Regions:
     4
     """
     file = npz_path(path)
-    if not file.is_file():
+    if not isfile(file):
         raise invalid("path", "name an existing file", f"{str(file)!r}")
     try:
         # Regions.save does not compress, so nothing larger than the file can be in it
         return _build(read_arrays(file, file.stat().st_size))
+    except MemoryError:
+        raise
     except Exception as error:  # damage shows itself in a dozen kinds of errors
         text = str(error) or type(error).__name__
         raise InvalidInput(f"{str(file)!r} must be a .npz file written by Regions.save; {text}") from error

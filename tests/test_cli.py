@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -237,6 +238,34 @@ def test_a_reader_that_leaves(model: str) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no device that is always full")
+@pytest.mark.parametrize("arguments", [["count", "model.npz", "--box", "-1", "1"], ["--help"], ["--version"]])
+def test_a_full_device(model: str, arguments: list[str]) -> None:
+    command, env = [sys.executable, "-m", "linear_regions", *arguments], os.environ | {"PYTHONUNBUFFERED": ""}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=Path(model).parent, env=env, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 249, "a/" * 3000 + "a", "a\0"])
+def test_file_names_that_the_system_does_not_take(capsys: Captured, model: str, tmp_path: Path, name: str) -> None:
+    box, file = ["--box", "-1", "1"], str(tmp_path / name)
+    network = lr.load_network(model)
+    regions = lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1]))
+    for load in (lr.load_network, lr.load_regions):
+        with pytest.raises(lr.InvalidInput, match="^path must name an existing file"):
+            load(f"{file}.npz")
+    assert "existing file" in fails(capsys, 1, "count", f"{file}.npz", *box)
+    assert "existing file" in fails(capsys, 1, "count", model, "--plane", f"{file}.npy")
+    if len(name) == 249:  # with a suffix it is as long as may be
+        file += "aaa"
+    for save in (network.save, regions.save):
+        with pytest.raises(lr.InvalidInput, match="^path must name a file that can be written"):
+            save(f"{file}.npz")
+    assert "can be written" in fails(capsys, 1, "plot", model, *box, "--output", f"{file}.png")
+    assert [f.name for f in tmp_path.iterdir()] == ["model.npz"]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

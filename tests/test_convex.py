@@ -207,7 +207,7 @@ def test_limits_and_progress(capsys: pytest.CaptureFixture[str]) -> None:
     count = lr.count_regions(network, disc, progress=True)
     assert "regions" in capsys.readouterr().err
     assert lr.count_regions(network, disc, max_regions=count) == count
-    with pytest.raises(BudgetExceeded, match="max_regions must be at least the number of regions, got 3"):
+    with pytest.raises(BudgetExceeded, match="stopped after layer 1 of .*max_regions=3 regions"):
         lr.count_regions(network, disc, max_regions=3)
     near = lr.explore(network, [0.0, 0.0], domain=disc, max_cells=3)
     assert (len(near), near.complete) == (3, False)

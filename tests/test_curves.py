@@ -239,8 +239,34 @@ def test_translations_of_an_image() -> None:
     assert lr.curve_regions(network, curve).transitions % 2 == 0
     with pytest.raises(InvalidInput, match="at least three different translations"):
         lr.Polyline.translations(np.ones((5, 7)))
-    with pytest.raises(InvalidInput, match="axis of an image of shape"):
-        lr.Polyline.translations(image, axis=2)
+    for axis in (2, (0, 1), None, 0.0):
+        with pytest.raises(InvalidInput, match=r"axis must be an axis of an image of shape \(5, 7\), got"):
+            lr.Polyline.translations(image, axis=axis)  # type: ignore[arg-type]
+
+
+def test_translations_of_a_periodic_image_go_round_once() -> None:
+    rng = np.random.default_rng(8)
+    row = rng.uniform(size=(5, 4))
+    image = np.tile(row, 3)
+    curve = lr.Polyline.translations(image)
+    assert curve.points.shape == (4, 60)
+    assert [np.roll(image, j, axis=1).ravel().tolist() for j in range(4)] == curve.points.tolist()
+    assert len(lr.Polyline.translations([0, 1, 2, 0, 1, 2]).points) == 3
+    twice = lr.Polyline([np.roll(image, j, axis=1).ravel() for j in range(8)], closed=True)
+    network = random_net(rng, (60, 12, 3), ["relu"])
+    assert 2 * lr.curve_regions(network, curve).transitions == lr.curve_regions(network, twice).transitions > 0
+    for few in ([0, 1, 0, 1, 0, 1], [1, 1, 1, 1]):
+        with pytest.raises(InvalidInput, match=f"at least three different translations, got {len(set(few))}"):
+            lr.Polyline.translations(few)
+
+
+def test_what_random_ellipses_are_made_of() -> None:
+    for rng in (0, None, np.random.RandomState(0)):
+        with pytest.raises(InvalidInput, match=r"rng must be a numpy.random.Generator, as .*, got"):
+            lr.Ellipse.random(5, rng)  # type: ignore[arg-type]
+    for n in (1, 2.5, "3"):
+        with pytest.raises(InvalidInput, match="n_inputs must be a whole number, at least 2, got"):
+            lr.Ellipse.random(n, np.random.default_rng(0))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("outputs", [1, 3])

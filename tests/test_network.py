@@ -323,7 +323,8 @@ def test_error_family():
     assert issubclass(errors.BudgetExceeded, RuntimeError)
     assert issubclass(errors.InvariantViolated, RuntimeError)
     assert issubclass(errors.MissingExtra, ImportError)
-    for name in set(errors.__all__) - {"invalid"}:
+    assert issubclass(errors.OutOfMemory, MemoryError)
+    for name in set(errors.__all__) - {"invalid", "enough_memory"}:
         assert issubclass(getattr(errors, name), errors.LinearRegionsError)
 
 

@@ -16,6 +16,8 @@ from families import FAMILIES, Plan
 from known_nets import arrangement, he_net
 from linear_regions.domain.chart import exact
 from linear_regions.domain.faces import counter_clockwise, volume_of
+from linear_regions.domain.polygon import polygon
+from linear_regions.domain.polyhedron import polyhedron
 from naive import Row, integers
 from naive_polytopes import Cell, enumerate_polytope, polytope
 
@@ -140,6 +142,83 @@ def test_volumes_in_closed_form(d: int) -> None:
     assert lr.Polytope(*simplex(d)).volume == Fraction(1, math.factorial(d))
     assert lr.Polytope(*cross(d)).volume == Fraction(2**d, math.factorial(d))
     assert lr.Polytope(*pyramid(d)).volume == Fraction(2 ** (d - 1), d)
+
+
+def cut_by_sum(d: int, end: float) -> Case:
+    """The cube where the sum of the coordinates is at most so large."""
+    rows, bound = cube(d)
+    return np.concatenate([rows, np.ones((1, d))]), np.append(bound, end)
+
+
+@pytest.mark.parametrize(("d", "end"), [(2, 0.5), *((d, 0.5) for d in range(6, 13)), (7, -1.25), (7, 1.0), (8, 0.0)])
+def test_volumes_of_cut_cubes(d: int, end: float) -> None:
+    """The distribution of a sum of uniform variables (Irwin, Hall); where end - d is even, corners are cut through."""
+    s = (Fraction(end) + d) / 2
+    terms = ((-1) ** k * math.comb(d, k) * (s - k) ** d for k in range(d + 1) if k < s)
+    polytope = lr.Polytope(*cut_by_sum(d, end))
+    assert polytope.volume == 2**d * sum(terms, Fraction(0)) / math.factorial(d)
+
+
+@pytest.mark.parametrize("make", [cut_cube, small, normal, lambda rng, d: touching(d), lambda rng, d: pyramid(d)])
+@pytest.mark.parametrize("d", [3, 4, 6])
+def test_both_sums_for_the_volume(make: Callable[[Rng, int], Case], d: int) -> None:
+    """Corners of the halves of a polytope lie on as many facets as they need, or on more."""
+    rng = np.random.default_rng(d)
+    for _ in range(3):
+        rows, bound = make(rng, d)
+        whole = lr.Polytope(rows, bound)
+        way = rng.integers(1, 4, d) * rng.choice([-1.0, 1.0], d)
+        end = float(sum(way * whole.inside))
+        halves = [lr.Polytope([*rows, sign * way], [*bound, sign * end]) for sign in (1, -1)]
+        assert sum(half.volume for half in halves) == whole.volume
+
+
+def test_polygons_with_many_sides() -> None:
+    """Tangents of a circle at multiples of an angle: the area is n tan(pi / n), up to the rounding of the rows."""
+    n = 2000
+    angle = 2 * np.pi * np.arange(n) / n
+    rows = np.column_stack([np.cos(angle), np.sin(angle)])
+    order = np.random.default_rng(0).permutation(n)
+    found = lr.Polytope(rows[order], np.ones(n))
+    assert len(found.corners) == len(found.facets) == n
+    assert float(found.volume) == pytest.approx(n * math.tan(math.pi / n), rel=1e-14)
+    assert [facet[0] for facet in found.facets] == [*rows[n // 2 + 1 :, 0], *rows[: n // 2 + 1, 0]]
+    for end, what in ((-1.0, "flat"), (-1.5, "empty")):
+        with pytest.raises(lr.InvalidInput, match=f"got an? {what} set"):
+            lr.Polytope([*rows[::4], [-1, 0]], [*np.ones(n // 4), end])
+
+
+def test_polygons_agree_with_the_double_description() -> None:
+    for seed in range(1500):
+        rng = np.random.default_rng(seed)
+        rows = rng.integers(-2, 3, (rng.integers(1, 9), 2)).astype(float)
+        bound = rng.integers(-1, 3, len(rows)).astype(float)
+        planes = [(*exact(row), -end) for row, end in zip(rows, exact(bound), strict=True)]
+        found = []
+        for function in (polygon, lambda planes: counter_clockwise(*polyhedron(planes))):
+            try:
+                found.append(function(planes))
+            except lr.InvalidInput as error:
+                found.append(str(error).partition("along")[0])
+        assert found[0] == found[1]
+
+
+def test_volumes_that_would_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linear_regions.domain.faces.MOST_BITS", 1000)
+    monkeypatch.setattr("linear_regions.domain.faces.MOST_FACES", 10)
+    simple, other = lr.Polytope(*cut_by_sum(7, 0.5)), lr.Polytope(*cross(6))
+    network = to_network(he_net(7, 3))
+    regions = lr.enumerate_regions(network, simple)
+    assert "volume not found so far" in regions.summary()
+    for large, rule in ((simple, "take at most 1,000 bits, got 204 corners"), (other, "at most 10 faces")):
+        with pytest.raises(lr.InvalidInput, match=rule):
+            _ = large.volume
+    with pytest.raises(lr.InvalidInput, match="take at most 1,000 bits"):
+        _ = regions.domain_volume
+    assert regions.interior_points.shape == (len(regions), 7)
+    assert "volume not found so far" in regions.summary()
+    monkeypatch.undo()
+    assert f"volume {regions.domain_volume:.6g}" in regions.summary()
 
 
 @pytest.mark.parametrize(("d", "m"), [(4, 12), (6, 14), (6, 20)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -11,7 +12,9 @@ import pytest
 
 import linear_regions as lr
 from linear_regions import lp
+from linear_regions.errors import InvariantViolated
 from linear_regions.network import Activation, Affine, Unit
+from linear_regions.norms import norms, total
 
 TINY = [1e-100, 1e-160, 1e-162, 1e-170, 1e-300]
 
@@ -207,3 +210,108 @@ def test_least_distances_that_one_method_misses() -> None:
     every = lr.explore(network, [0.5, 0.5], domain=box)
     assert len(near) == np.count_nonzero(every.distances[:, 1] < 0.1)
     np.testing.assert_allclose(every.distances[:, 0], every.distances[:, 1], atol=1e-12)
+
+
+FAR = [1e307, 1e300, 1e200, 1e155, 1e110, 1e80, 1e70, 1e-70, 1e-110, 1e-155, 1e-160, 1e-170, 1e-300, 1e-320]
+
+
+@pytest.mark.parametrize("size", [1.7e308, *FAR])
+def test_distances_in_the_plane(size: float) -> None:
+    """Two hyperplanes, x = 0 and y = 0, and points on a grid."""
+    network = arrays([np.eye(2), [[1, 1]]], [[0, 0], [0]])
+    regions = lr.enumerate_regions(network, lr.Box([-size] * 2, [size] * 2))
+    points = size * np.array([[0.3, 0.4], [-0.5, 0.25], [0.75, -0.125], [0.0, 0.5]])
+    if size > 1:
+        points = np.concatenate([points, [[0.3, 0.4], [-5.0, 1e6]]])
+    right = np.abs(points).min(axis=1)
+    np.testing.assert_allclose(regions.distance(points), right, rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", FAR)
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5])
+def test_volumes_beyond_the_range_of_floats(d: int, size: float) -> None:
+    """Two cells on both sides of x1 + ... + xd + size / 8 = 0: infinite or zero is within the bounds, which hold."""
+    network = arrays([[[1.0] * d], [[1]]], [[size / 8], [0]])
+    box = lr.Box([-size] * d, [size] * d)
+    regions, sums = lr.enumerate_regions(network, box), lr.sum_regions(network, box)
+    regions.check()
+    regions.check(exact=True)
+    exact = regions.exact_volumes()
+    assert sum(exact) == box.volume == Fraction(2 * size) ** d
+    for own, near, error in zip(exact, regions.volumes.tolist(), regions.volume_errors.tolist(), strict=True):
+        assert math.isinf(error) or abs(own - Fraction(near)) <= Fraction(error)
+        assert math.isfinite(near) or error == near
+    assert math.isinf(sums.volume_error) or abs(Fraction(sums.volume) - box.volume) <= Fraction(sums.volume_error)
+    area, bound = regions.boundary_volume(), regions.boundary_volume_error()
+    assert bound >= 0 and (math.isinf(area) or abs(area - sums.boundary_volume()) <= bound + sums.boundary_volume_error)
+    assert regions.boundary_volume(by="neuron").tolist() == [area]
+    assert "infinite" not in regions.summary()
+    assert np.isfinite(regions.centroids).all() or d > 2
+    assert (np.abs(regions.centroids) <= size).all() or d > 2
+
+
+@pytest.mark.parametrize("size", [1e155, 1e110, 1.0, 1e-110, 1e-160])
+@pytest.mark.parametrize("d", [2, 3])
+def test_damage_is_noticed_at_any_size(d: int, size: float) -> None:
+    network = arrays([np.eye(d), [[1.0] * d]], [[0] * d, [0]])
+    regions = lr.enumerate_regions(network, lr.Box([-size] * d, [size] * d))
+    x = regions.geometry.x.copy()  # type: ignore[union-attr]
+    x[np.flatnonzero(~x.any(axis=1))] = 3 * size
+    damaged = dataclasses.replace(regions, coarse=dataclasses.replace(regions.geometry, x=x))
+    regions.check()
+    with pytest.raises(InvariantViolated, match="must"):
+        damaged.check()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-150, 1e-165, 1e-170, 1e-290])
+def test_bounds_of_tiny_corners(scale: float) -> None:
+    """Corners that no float is: their bounds hold, though squares of coordinates vanish."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        rows = rng.integers(1, 30, (5, 2)) * rng.choice([-1.0, 1.0], (5, 2))
+        rows[0] = -rows[1:].sum(axis=0)
+        triangle = lr.Polytope(rows, rng.integers(1, 9, 5) * 2.0 ** round(math.log2(scale)))
+        regions = lr.enumerate_regions(arrays([[[1.0, 2.0]], [[1]]], [[0], [0]]), triangle)
+        for cell in range(len(regions)):
+            for number, corner in zip(cells_of(regions, cell), regions.exact_vertices(cell), strict=True):
+                x, bound = regions.vertex_coordinates[number].tolist(), Fraction(float(regions.vertex_errors[number]))
+                assert sum((Fraction(a) - b) ** 2 for a, b in zip(x, corner, strict=True)) <= bound**2
+                assert bound < Fraction(scale) * Fraction(1, 10**10) or scale < 1e-280
+
+
+def cells_of(regions: lr.Regions, cell: int) -> list[int]:
+    own: list[int] = regions.cell_vertices[slice(*regions.cell_vertex_offsets[cell : cell + 2])].tolist()
+    return own
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e-170, 1e100, 1e300])
+def test_slices_and_circles_through_points(scale: float) -> None:
+    points = scale * np.array([[1.0, 0, 0, 1], [0, 2, 0, 1], [0, 0, 3, -1]])
+    plane, base = lr.Slice.through(points), lr.Slice.through(points / scale)
+    np.testing.assert_allclose(plane.basis, base.basis, atol=1e-12)
+    np.testing.assert_allclose(plane.origin / scale, base.origin, atol=1e-12)
+    circle = lr.Ellipse.great_circle(points[0], points[1])
+    assert norms(circle.b / scale) == pytest.approx(math.sqrt(2))
+    assert abs(circle.a / scale @ (circle.b / scale)) < 1e-12
+
+
+@pytest.mark.parametrize("size", [1e155, 1e110, 1e-110])
+def test_estimated_volumes_beyond_the_range_of_floats(size: float) -> None:
+    network = arrays([[[1.0, 0, 0]], [[1]]], [[0.0], [0]])
+    found = lr.enumerate_regions(network, lr.Box([-size] * 3, [size] * 3)).estimated_volumes(200)
+    assert (found.volume == (np.inf if size > 1 else 0)).all()
+    none = lr.enumerate_regions(network, lr.Box([-size, -1, -1], [size, 1, 1])).estimated_volumes(500)
+    np.testing.assert_allclose(none.volume / size, 4, rtol=0.2)
+
+
+def test_lengths_of_vectors_of_any_size() -> None:
+    rng = np.random.default_rng(0)
+    vectors = np.ldexp(
+        rng.normal(size=(3000, 3)), rng.integers(-1070, 1000, (3000, 1)) + rng.integers(-60, 20, (3000, 3))
+    )
+    for vector, length in zip(vectors.tolist(), norms(vectors).tolist(), strict=True):
+        square = sum(Fraction(v) ** 2 for v in vector)
+        assert abs(Fraction(length) ** 2 - square) <= square / 2**49 + Fraction(2 * length + 5e-324) * Fraction(5e-324)
+    assert norms(np.zeros((2, 3))).tolist() == [0, 0]
+    assert norms(np.array([[np.inf, 1.0], [1.7e308, 1.7e308]])).tolist() == [np.inf, np.inf]
+    assert (total([1e308, 1e308]), total([0.1] * 10), total([])) == (math.inf, 1.0, 0.0)

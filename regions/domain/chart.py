@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from linear_regions.bits import packed
 from linear_regions.kernels.bounds import LEAST, UNIT
+from linear_regions.norms import norms
 
 from .faces import Plane, Point, incidence
 
@@ -57,7 +58,7 @@ class AffineChart:
         size = np.abs(origin) + np.abs(t) @ np.abs(basis).T
         x = (origin.astype(np.longdouble) + t.astype(np.longdouble) @ basis.T).astype(np.float64)
         with np.errstate(over="ignore", under="ignore"):
-            error: Floats = (self.dim + 2) * _LONG_UNIT * _norms(size) + UNIT * _norms(x)
+            error: Floats = (self.dim + 2) * _LONG_UNIT * norms(size) + UNIT * norms(x)
             error *= 1.001
         return x, np.where(size.any(axis=1), error + len(origin) * LEAST, 0.0)
 
@@ -66,7 +67,7 @@ class AffineChart:
         u, w = points[:, :-1], points[:, -1:]
         origin, basis = self.floats
         size = np.abs(w) * np.abs(origin) + np.abs(u) @ np.abs(basis).T
-        error: Floats = (self.dim + 2) * UNIT * _norms(size) * 1.001 + len(origin) * LEAST
+        error: Floats = (self.dim + 2) * UNIT * norms(size) * 1.001 + len(origin) * LEAST
         x = w * origin + u @ basis.T
         return np.column_stack([x, w, w]), np.zeros(len(u)) if self.is_identity else error
 
@@ -194,11 +195,6 @@ class LineChart:
     facets: list[Plane]  # by label; (0, 1) and (0, -1): the ends of a line
 
 
-def _norms(x: Floats) -> Floats:
-    """Lengths of rows of any size, to within as many roundings as they have entries."""
-    return np.asarray(np.hypot.reduce(x, axis=1))
-
-
 def exact(values: Floats) -> Rational:
     """Floats as the rational numbers they are."""
     return [Fraction(v) for v in values.tolist()]
@@ -215,7 +211,7 @@ def rounded(corners: list[Point]) -> tuple[Floats, Floats]:
     if all(Fraction(float(c)) == c for corner in corners for c in corner):
         return points, np.zeros(len(points))
     with np.errstate(over="ignore"):  # an infinite bound proves nothing
-        return points, 2 * UNIT * _norms(points) + points.shape[1] * LEAST
+        return points, 2 * UNIT * norms(points) + points.shape[1] * LEAST
 
 
 def mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> dict[str, Any]:
@@ -230,7 +226,7 @@ def mapped(corners: list[Point], facets: list[Plane], chart: AffineChart) -> dic
         "error": error,
         "inputs": inputs,
         "inputs_error": inputs_error,
-        "stretch": 1.0 if chart.is_identity else float(_norms(chart.floats[1].reshape(1, -1))[0]) * 1.001,
+        "stretch": 1.0 if chart.is_identity else float(norms(chart.floats[1].ravel())) * 1.001,
     }
 
 

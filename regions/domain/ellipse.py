@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array
+from linear_regions.norms import exponents, norms
 
 from .chart import AffineChart, LineChart, full_rank
 from .curves import Curve, check_range
@@ -115,15 +116,16 @@ class Ellipse(Curve):
         u, v = vector(start, "start"), vector(toward, "toward")
         if v.shape != u.shape:
             raise invalid("toward", f"have shape {u.shape}, as start has", v.shape)
-        radius = float(np.linalg.norm(u))
+        radius = norms(u)
         if not radius > 0:
             raise invalid("start", "differ from zero", "zeros")
+        unit, v = u / radius, np.ldexp(v, -int(exponents(v)))
         for _ in range(2):
-            v = v - (v @ u) / radius**2 * u
-        length = float(np.linalg.norm(v))
+            v = v - (v @ unit) * unit
+        length = norms(v)
         if not length > 0:
             raise invalid("toward", "be linearly independent of start", "a multiple of it")
-        return cls(np.zeros(len(u)), u, radius / length * v)
+        return cls(np.zeros(len(u)), u, radius * (v / length))
 
     @property
     def n_inputs(self) -> int:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import factorial, lcm, prod
-from operator import add
+from operator import add, mul
 
 import flint
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.errors import invalid
+
 Integers = tuple[int, ...]
 Point = tuple[Fraction, ...]
 Plane = tuple[Fraction, ...]  # the row (a, c) of a facet: a.t + c = 0 there
+
+MOST_BITS = 1 << 25  # of the terms that a volume is summed up of, some ten seconds' work
+MOST_FACES = 1 << 17  # likewise
 
 
 def incidence(corners: Sequence[Point], facets: Sequence[Plane]) -> NDArray[np.bool_]:
@@ -37,34 +42,111 @@ def counter_clockwise(corners: list[Point], facets: list[Plane]) -> tuple[list[P
 
 
 def volume_of(corners: Sequence[Point], facets: Sequence[Plane]) -> Fraction:
-    """The sum of simplices: pyramids over the facets, down to points."""
-    d = len(corners[0])
-    points = [whole((*corner, Fraction(1))) for corner in corners]
-    sides = [as_bits(tight) for tight in incidence(corners, facets).T]
-    terms = []
-    for simplex in _simplices((1 << len(corners)) - 1, d, sides):
-        own = [points[i] for i in simplex]
-        terms.append(flint.fmpq(abs(flint.fmpz_mat([list(p) for p in own]).det()), prod(p[-1] for p in own)))
-    while len(terms) > 1:  # denominators grow with each sum: add what is of one size
-        terms = [*map(add, terms[::2], terms[1::2]), *terms[len(terms) & ~1 :]]
-    return Fraction(int(terms[0].p), int(terms[0].q) * factorial(d))
+    """The volume of a polytope: a sum over its corners if each lies on d facets alone, over its faces if not.
 
-
-def _simplices(face: int, d: int, sides: Sequence[int]) -> Iterator[list[int]]:
-    """Corners of simplices that make up a d-dimensional face, which its intersections with `sides` bound.
-
-    Each is the first corner of the face with a simplex of a side that does not have it.
+    Raises
+    ------
+    InvalidInput
+        If that is more than some ten seconds' work.
     """
-    if face.bit_count() == d + 1:
-        yield list(ones(face))
-        return
-    common = list({face & side for side in sides} - {face})
-    own = [common[i] for i in maximal(common)]
-    first = face & -face
-    for side in own:
-        if not side & first:
-            for simplex in _simplices(side, d - 1, own):
-                yield [first.bit_length() - 1, *simplex]
+    points = [whole((*corner, Fraction(1))) for corner in corners]
+    planes = [whole(facet) for facet in facets]
+    tight = incidence(corners, facets)
+    if (tight.sum(axis=1) == len(corners[0])).all():
+        volume = _sum_over_corners(points, [[planes[i] for i in np.flatnonzero(own)] for own in tight])
+    else:
+        sides = {as_bits(own): i for i, own in enumerate(tight.T)}
+        volume = _Pyramids(points, planes).volume((1 << len(corners)) - 1, {}, sides)
+    return fraction(volume)
+
+
+def _sum_over_corners(points: Sequence[Integers], planes: Sequence[Sequence[Integers]]) -> flint.fmpq:
+    """The volume of a simple polytope from the planes that meet in each corner.
+
+    For a row c = sum_i g_i a_i that is constant on no edge it is 1 / d! times the sum over the corners v of
+    (c v)^d / (|det a| g_1 ... g_d) (Lawrence, Polytope volume computation, 1991).
+    """
+    d, ratio, terms = len(points[0]) - 1, 2, list[flint.fmpq]()
+    while len(terms) < len(points):
+        ratio, terms, bits = ratio + 1, [], 0
+        goal = [ratio**i for i in range(d)]  # on an edge it is a polynomial of the ratio, with few zeros
+        for point, own in zip(points, planes, strict=True):
+            normals = flint.fmpz_mat([list(plane[:-1]) for plane in own])
+            shares = normals.transpose().solve(flint.fmpz_mat([[v] for v in goal])).entries()
+            if not all(shares):
+                break
+            height = flint.fmpq(sum(map(mul, goal, point)), point[-1])
+            terms.append(height**d / (abs(normals.det()) * prod(shares, start=flint.fmpq(1))))
+            if (bits := bits + terms[-1].height_bits()) > MOST_BITS:
+                rule = f"have an exact volume whose terms, one for each corner, take at most {MOST_BITS:,} bits"
+                raise invalid("Polytope(A, b)", rule, f"{len(points):,} corners")
+    return sum_of(terms) / factorial(d)
+
+
+class _Pyramids:
+    """Volumes of faces as sums of pyramids from their first corner over their facets that do not have it.
+
+    A face is projected along those coordinates that its equations allow to eliminate: the leading ones of all their
+    combinations, which depend on the face alone. A facet of it has one more, so that a pyramid is a 1 / k of its height
+    along that one times its base (Lasserre, An analytical expression and an algorithm for the volume of a convex
+    polyhedron in R^n, 1983), and each face is measured once for all chains of faces that lead to it.
+    """
+
+    def __init__(self, points: Sequence[Integers], planes: Sequence[Integers]) -> None:
+        self.points = points
+        self.planes = planes
+        self.known: dict[int, flint.fmpq] = {}
+
+    def volume(self, face: int, equations: dict[int, list[flint.fmpq]], sides: Mapping[int, int]) -> flint.fmpq:
+        """Of the projection of a face, a set of corners, that its intersections with `sides` bound.
+
+        Equations are by their leading coordinates; sides by their corners, with the plane of each.
+        """
+        k = len(self.points[0]) - 1 - len(equations)
+        if not k:
+            return flint.fmpq(1)
+        if face in self.known:
+            return self.known[face]
+        if len(self.known) == MOST_FACES:
+            rule = f"have at most {MOST_FACES:,} faces for its exact volume, which is a sum over them"
+            raise invalid("Polytope(A, b)", rule, "more")
+        common = {face & side: i for side, i in sides.items() if face & ~side and (face & side).bit_count() >= k}
+        parts = list(common)
+        own = {parts[i]: common[parts[i]] for i in maximal(parts)}
+        first = face & -face
+        apex = self.points[first.bit_length() - 1]
+        terms = []
+        for part, plane in own.items():
+            if not part & first:
+                axis, row = _reduced(self.planes[plane], equations)
+                height = abs(sum(map(mul, row, apex), flint.fmpq(0)))
+                terms.append(height * self.volume(part, {**equations, axis: row}, own))
+        self.known[face] = sum_of(terms) / (k * apex[-1])
+        return self.known[face]
+
+
+def _reduced(plane: Integers, equations: Mapping[int, list[flint.fmpq]]) -> tuple[int, list[flint.fmpq]]:
+    """A row without the leading coordinates of equations, and with 1 at its own, which comes first."""
+    row = [flint.fmpq(v) for v in plane]
+    for axis in sorted(equations):
+        if (factor := row[axis]) != 0:
+            row = [v - factor * w for v, w in zip(row, equations[axis], strict=True)]
+    axis = next(i for i, v in enumerate(row) if v != 0)
+    return axis, [v / row[axis] for v in row]
+
+
+def sum_of(terms: Sequence[flint.fmpq]) -> flint.fmpq:
+    """Their sum: denominators grow, so that those of one size are added."""
+    while len(terms) > 1:
+        terms = [*map(add, terms[::2], terms[1::2]), *terms[len(terms) & ~1 :]]
+    return terms[0]
+
+
+def fraction(value: flint.fmpq) -> Fraction:
+    """The same as a Fraction, without looking for common divisors again, which takes long for long ones."""
+    result = Fraction()
+    result._numerator, result._denominator = int(value.p), int(value.q)  # type: ignore[attr-defined]
+    return result
 
 
 def transposed(masks: Sequence[int]) -> list[int]:

@@ -57,7 +57,7 @@ def polyhedron(rows: Sequence[Plane]) -> tuple[list[Point], list[Plane]]:
     if reduce(and_, (mask for _, mask in rays)):
         raise _inside("a flat set")
     largest = {ordered[i] for i in maximal(transposed([mask for _, mask in rays]))}
-    return sorted(map(_corner, (ray for ray, _ in rays))), [row for key, row in given.items() if key in largest]
+    return sorted(map(corner_of, (ray for ray, _ in rays))), [row for key, row in given.items() if key in largest]
 
 
 def extreme_rays(rows: Sequence[Integers]) -> list[Ray]:
@@ -115,7 +115,8 @@ def _pivots(rows: Sequence[Integers]) -> list[int]:
     return [next(c for c, v in enumerate(row) if v != 0) for row in echelon.tolist()[:rank]]
 
 
-def _corner(ray: Integers) -> Point:
+def corner_of(ray: Integers) -> Point:
+    """A corner from its homogeneous coordinates, the last of which is positive."""
     corner = tuple(Fraction(v, ray[-1]) for v in ray[:-1])
     if any(abs(v) > float_info.max for v in corner):
         raise invalid("Polytope(A, b)", "have corners within the range of float64", "corners beyond it")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
 from linear_regions.network.cast import exact_array, is_one_of, read_only, real
+from linear_regions.norms import exponents, norms
 
 from .chart import (
     AffineChart,
@@ -107,21 +108,25 @@ class Slice(Domain):
             raise invalid("margin", "be a number, at least 0 and finite", margin)
         if not is_one_of(shape, "square"):
             raise invalid("shape", 'be "square"', repr(shape))
-        if not full_rank(np.column_stack([p[1] - p[0], p[2] - p[0]])):
-            raise invalid("points", "not lie on one line", "points that do")
         with np.errstate(over="ignore"):
             u, v = p[1] - p[0], p[2] - p[0]
-            if not np.isfinite(np.sum(u * u) * np.sum(v * v)):
-                raise invalid("points", "lie within 1e77 of each other", "points farther apart")
-        first = u / np.linalg.norm(u)
+        if not np.isfinite([u, v]).all():
+            raise invalid("points", "differ by numbers in the range of float64", "larger differences")
+        if not full_rank(np.column_stack([u, v])):
+            raise invalid("points", "not lie on one line", "points that do")
+        shift = int(exponents(np.concatenate([u, v])))  # of the unit, for squares to be floats
+        u, v = np.ldexp(u, -shift), np.ldexp(v, -shift)
+        first = u / norms(u)
         second = v - (v @ first) * first
         second -= (second @ first) * first
-        if not np.linalg.norm(second) > 0:
+        if not norms(second) > 0:
             raise invalid("points", "not lie on one line, up to rounding", "points that do")
-        second /= np.linalg.norm(second)
+        second /= norms(second)
         basis: Floats = np.column_stack([first, second])
         centre = np.linalg.solve(2 * np.stack([u @ basis, v @ basis]), np.array([u @ u, v @ v]))
-        half = float((1 + margin) * np.linalg.norm(centre))
+        with np.errstate(over="ignore"):  # which domains refuse
+            centre = np.ldexp(centre, shift)
+            half = float((1 + margin) * norms(centre))
         return cls(p[0] + basis @ centre, basis, Box([-half, -half], [half, half]))
 
     @property
@@ -138,6 +143,16 @@ class Slice(Domain):
     def volume(self) -> Fraction | None:
         """The exact volume of the domain of t, None if it is infinite."""
         return self.domain.volume
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the domain of t is bounded."""
+        return self.domain.bounded
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the volume of the domain of t is there without much work."""
+        return self.domain.is_measured
 
     def coordinates(self, x: object) -> Floats:
         """Slice coordinates (M, d) of the points of the slice nearest to x (M, n_0), in float64."""

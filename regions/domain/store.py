@@ -46,6 +46,16 @@ class Domain(ABC):
     def volume(self) -> Fraction | None:
         """The exact volume in slice units, None if it is infinite."""
 
+    @property
+    def bounded(self) -> bool:
+        """Whether it is bounded."""
+        return self.volume is not None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its volume is there without much work."""
+        return True
+
     if TYPE_CHECKING:  # a subclass may have them as fields, which a property here would hide
 
         @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from linear_regions.errors import InvalidInput, invalid
 from linear_regions.geometry import SLACK, UNIT, LineComplex
 from linear_regions.halfspace_complex import HalfspaceComplex
 from linear_regions.network.cast import is_one_of, is_whole, read_only
+from linear_regions.norms import total
 from linear_regions.program import Program
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
@@ -118,10 +118,10 @@ def boundary_volume(regions: Regions, codim: int, by: str | None) -> float | Flo
     if codim > 1 and by is not None:
         raise InvalidInput(f"by must be None for codim {codim}, as such a face belongs to several neurons, got {by!r}")
     if codim > 1:
-        return fsum(_inner_faces(regions, codim)[:, 0])
+        return total(_inner_faces(regions, codim)[:, 0])
     geometry, facets = regions.geometry, regions.facets
     if by is None:
-        return fsum(facets.measure)
+        return total(facets.measure)
     return by_owner(regions.program, facets.measure, geometry.label[geometry.interior], by)
 
 
@@ -148,4 +148,4 @@ def boundary_volume_error(regions: Regions, codim: int) -> float:
     else:
         own = regions.geometry.interior
         size, error = regions.facets.measure, regions.geometry.facet_errors[own]
-    return (fsum(error) + len(regions) * UNIT * fsum(size)) * SLACK
+    return (total(error) + len(regions) * UNIT * total(size)) * SLACK

@@ -13,6 +13,7 @@ from linear_regions.bits import flat_ranges
 from linear_regions.errors import InvalidInput, invalid
 from linear_regions.geometry import LineComplex, PlaneComplex
 from linear_regions.network.cast import is_one_of
+from linear_regions.norms import exponents
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
 
@@ -68,13 +69,16 @@ def _in_plane(geometry: PlaneComplex, cells: Ints, t: Floats) -> Floats:
     """Distances to the sides of each point's own cell: a straight way to any other facet crosses one of them."""
     size = np.diff(geometry.cell_offsets)[cells]
     place = flat_ranges(geometry.cell_offsets[cells], size)
-    a = geometry.x[geometry.cell_vertices[place]]
-    side = geometry.x[geometry.cell_vertices[geometry.next_corner[place]]] - a
-    ray = np.repeat(t, size, axis=0) - a
-    square = np.maximum(np.sum(side * side, axis=1), np.finfo(np.float64).tiny)
-    along = np.clip(np.sum(side * ray, axis=1) / square, 0.0, 1.0)
+    scale = 0.25 if np.abs(geometry.x).max() > 2.0**1020 else 1.0  # for differences to be floats
+    a = scale * geometry.x[geometry.cell_vertices[place]]
+    side = scale * geometry.x[geometry.cell_vertices[geometry.next_corner[place]]] - a
+    ray = np.repeat(scale * t, size, axis=0) - a
+    unit, far = exponents(side), exponents(ray)  # of lengths whose squares floats may not hold
+    way = np.ldexp(side, -unit[:, None])
+    share = np.sum(way * np.ldexp(ray, -far[:, None]), axis=1) / np.maximum(np.sum(way * way, axis=1), 0.25)
+    along = np.clip(np.ldexp(share, far - unit), 0.0, 1.0)
     away = ray - along[:, None] * side
-    apart = np.where(geometry.interior[geometry.cell_facets[place]], np.hypot(away[:, 0], away[:, 1]), np.inf)
+    apart = np.where(geometry.interior[geometry.cell_facets[place]], np.hypot(away[:, 0], away[:, 1]) / scale, np.inf)
     result: Floats = np.minimum.reduceat(apart, np.cumsum(size) - size) if len(size) else np.zeros(0)
     return result
 

@@ -47,10 +47,12 @@ def estimated_volumes(regions: Regions, n_points: int, seed: int) -> VolumeEstim
     low, high = domain.box_about
     random, hits = np.random.default_rng(seed), np.zeros(len(regions), np.int64)
     for first in range(0, n_points, _CHUNK):
-        points = random.uniform(low, high, (min(_CHUNK, n_points - first), regions.dim))
+        points = 2 * random.uniform(low / 2, high / 2, (min(_CHUNK, n_points - first), regions.dim))
         cells = regions.find(points)
         hits += np.bincount(cells[cells >= 0], minlength=len(regions))
-    size = float(np.prod(high - low))
+    sides, shift = np.frexp(high / 2 - low / 2)
     share = (hits + 1) / (n_points + 2)
-    error = size * np.sqrt(share * (1 - share) / n_points)
-    return VolumeEstimates(read_only(size * hits / n_points), read_only(error), int(n_points))
+    parts = np.prod(sides) * np.stack([hits / n_points, np.sqrt(share * (1 - share) / n_points)])
+    with np.errstate(over="ignore"):  # a volume beyond the range of floats
+        volume, error = np.ldexp(parts, int(shift.sum()) + regions.dim)
+    return VolumeEstimates(read_only(volume), read_only(error), int(n_points))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from math import factorial, fsum, isfinite
+from math import factorial, isfinite
+from sys import float_info
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from linear_regions.bits import flat_ranges
 from linear_regions.domain import Polyline
-from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex
+from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex, of_size_one
+from linear_regions.norms import norms, total
 from linear_regions.program import frobenius, spectral_bound
 from linear_regions.solid_complex import SolidComplex
 
@@ -29,23 +31,27 @@ _CHUNK = 1 << 14
 
 def volume_failures(regions: Regions) -> Iterator[str]:
     """Volumes add up to that of the domain."""
-    total = regions.domain.volume
-    if total is None:
+    volume = regions.domain.volume
+    if volume is None:
         return
-    if not isfinite(np.sum(regions.volumes) + np.sum(regions.volume_errors)):
-        return
-    near, error = fsum(regions.volumes), fsum(regions.volume_errors)
-    if abs(Fraction(near) - total) > Fraction((error + UNIT * near) * SLACK):
-        yield f"volumes must add up to {float(total)} within {error:.3g}, got {near}"
+    g, shift = regions.geometry, 0
+    if isinstance(g, PlaneComplex | SolidComplex):
+        g, shift = of_size_one(g)
+    whole = volume / Fraction(2) ** (g.dim * shift)
+    near, error = total(g.volumes), total(g.volume_errors)
+    if isfinite(near + error) and abs(Fraction(near) - whole) > Fraction((error + UNIT * near) * SLACK):
+        unit = f", in units of 2^{g.dim * shift}" if shift else ""
+        expected = float(min(whole, Fraction(float_info.max)))
+        yield f"volumes must add up to {expected} within {error:.3g}, got {near}{unit}"
 
 
 def side_failures(regions: Regions) -> Iterator[str]:
     """Gauss: d times the volume is the sum of heights times facets, and outward normals times facets cancel."""
     g = regions.geometry
     if isinstance(g, PlaneComplex):
-        yield from _polygon_failures(regions, g)
+        yield from _polygon_failures(of_size_one(g)[0])
     elif isinstance(g, SolidComplex):
-        yield from _solid_failures(g)
+        yield from _solid_failures(of_size_one(g)[0])
 
 
 def _solid_failures(g: SolidComplex) -> Iterator[str]:
@@ -67,16 +73,16 @@ def _solid_failures(g: SolidComplex) -> Iterator[str]:
             inside = cell >= 0
             c = cell[inside]
             ray = corner[inside] - inner[c]
-            far = np.linalg.norm(ray, axis=1)
+            far = norms(ray)
             height = np.sum(area[inside] * ray, axis=1)
             rounded = rounding[inside] * far * 2
-            sizes = np.column_stack([np.linalg.norm(rays[inside], axis=2), far])
+            sizes = np.column_stack([norms(rays[inside]), far])
             grown = np.prod(sizes + 4 * error[c, None], axis=1) - np.prod(sizes, axis=1)
             outward = np.where(height < 0, -area[inside].T, area[inside].T).T
-            unsure = np.abs(height) <= (rounded + grown) * SLACK  # which way is outward
+            unsure = np.abs(height) <= (rounded + grown) * SLACK + TINY  # which way is outward
             np.add.at(closed, c, outward)
             np.add.at(heights, c, np.abs(height))
-            np.add.at(room[0], c, rounding[inside] + np.where(unsure, 2 * np.linalg.norm(outward, axis=1), 0.0))
+            np.add.at(room[0], c, rounding[inside] + np.where(unsure, 2 * norms(outward), 0.0))
             np.add.at(room[1], c, rounded + np.where(unsure, 2 * np.abs(height), 0.0))
             np.add.at(pieces, c, 1)
     rounding = (1 + pieces * 2.0**-8) * SLACK
@@ -94,11 +100,11 @@ def _area_vectors(rays: Floats) -> tuple[Floats, Floats]:
     """
     n, m, d = rays.shape
     columns = [np.linalg.det(np.delete(rays, i, axis=2)) * (-1) ** i for i in range(d)]
-    long = np.prod(np.linalg.norm(rays, axis=2), axis=1)
+    long = np.prod(norms(rays), axis=1)
     return np.stack(columns, axis=1) / factorial(m), 16 * m**3 * 2**m * d * UNIT * long / factorial(m) + TINY
 
 
-def _polygon_failures(regions: Regions, g: PlaneComplex) -> Iterator[str]:
+def _polygon_failures(g: PlaneComplex) -> Iterator[str]:
     """Polygons: d vol = sum of heights times sides, outward normals times sides add up to zero, corners turn left."""
     first, following, size = g.cell_offsets[:-1], g.next_corner, np.diff(g.cell_offsets)
     p = g.x[g.cell_vertices]
@@ -107,8 +113,8 @@ def _polygon_failures(regions: Regions, g: PlaneComplex) -> Iterator[str]:
     ray = p - np.repeat(np.add.reduceat(p, first) / size[:, None], size, axis=0)
     long, far = np.abs(side).sum(axis=1), np.abs(ray).sum(axis=1)
     rounding = 8 * size * UNIT * np.add.reduceat(long * far, first)
-    gap = np.abs(np.add.reduceat(np.sum(normal * ray, axis=1), first) - 2 * regions.volumes)
-    if (wrong := gap > (rounding + 4 * regions.volume_errors) * SLACK + TINY).any():
+    gap = np.abs(np.add.reduceat(np.sum(normal * ray, axis=1), first) - 2 * g.volumes)
+    if (wrong := gap > (rounding + 4 * g.volume_errors) * SLACK + TINY).any():
         yield f"twice the area must be the sum of heights times sides, {np.count_nonzero(wrong)} cells fail"
     gap = np.abs(np.add.reduceat(normal, first)).max(axis=1)
     if (wrong := gap > 4 * size * UNIT * np.add.reduceat(long, first) + TINY).any():
@@ -132,8 +138,8 @@ class Rounding(NamedTuple):
 def rounding_bounds(regions: Regions, t: Floats, error: Floats) -> Rounding:
     """Bounds of |network(embed(t)) - exact network at a point within `error` of t|, by norms, layer by layer."""
     charts = regions.chart.charts
-    stretch = max(float(np.sqrt(np.sum(np.array(c.basis, np.float64) ** 2))) for c in charts) * SLACK
-    size = np.linalg.norm(regions.domain.origin) + (np.linalg.norm(t, axis=1) + 1) * stretch
+    stretch = max(float(norms(np.array(c.basis, np.float64).ravel())) for c in charts) * SLACK
+    size = norms(regions.domain.origin) + (norms(t) + 1) * stretch
     e = stretch * error + 16 * (regions.dim + 1) * UNIT * size
     entering: list[Floats] = []
     affines = [layer.affine for layer in regions.network.layers]
@@ -141,7 +147,7 @@ def rounding_bounds(regions: Regions, t: Floats, error: Floats) -> Rounding:
         rounding = 2 * (affine.n_inputs + 4) * UNIT * frobenius(np.column_stack([affine.weight, affine.bias]))
         norm = spectral_bound(affine.weight)
         e = (norm * e + rounding * (size + 1)) * SLACK + TINY
-        size = (norm * size + np.linalg.norm(affine.bias)) * SLACK
+        size = (norm * size + norms(affine.bias)) * SLACK
         if number < len(regions.program.steps):
             a = regions.program.steps[number].activation
             entering.append(e)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from math import prod
 from os import PathLike
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from linear_regions.errors import InvalidInput, invalid
+from linear_regions.errors import InvalidInput, enough_memory, invalid
 
 from .affine import Affine
 from .network import Network
@@ -40,6 +41,7 @@ _ACCEPTED = (
 Arrays = dict[str, NDArray[Any]]
 
 
+@enough_memory()
 def load_network(path: str | PathLike[str]) -> Network:
     """Read a network from a file, chosen by its suffix.
 
@@ -76,10 +78,12 @@ def load_network(path: str | PathLike[str]) -> Network:
     True
     """
     file = npz_path(path)
-    if not file.is_file():
+    if not isfile(file):
         raise invalid("path", "name an existing file", f"{str(file)!r}")
     try:
         arrays = read_arrays(file, MAX_BYTES, _keys_to_read)
+    except MemoryError:
+        raise
     except Exception as error:  # the zip and npy parsers meet damage with a dozen kinds of errors
         raise InvalidInput(f"{str(file)!r} must be {_ACCEPTED}; {str(error) or type(error).__name__}") from error
     try:
@@ -148,7 +152,7 @@ def write_arrays(file: Path, arrays: Arrays) -> None:
     try:
         with file.open("wb") as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a null character is a ValueError
         raise invalid("path", "name a file that can be written", f"{str(file)!r} ({error})") from error
 
 
