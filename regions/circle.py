@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
@@ -95,6 +96,8 @@ class Arcs:
         Where each begins, in [0, 2 pi).
     error : (n,) ndarray of float64
         Bounds of the errors of the angles.
+    crossing : (n,) ndarray of int64
+        Where each begins, as a crossing of the circle and an edge of the ring, see `exact_places`.
     signs, exact_signs : int
         Decisions about vertices and edges, and those of them that were made in rational arithmetic.
     """
@@ -102,6 +105,7 @@ class Arcs:
     cell: Ints
     angle: Floats
     error: Floats
+    crossing: Ints
     signs: int
     exact_signs: int
 
@@ -124,7 +128,7 @@ def circle_arcs(ring: Cells) -> Arcs:
     order = np.roll(order, -int(np.diff(angle[order], prepend=angle[order[-1]]).argmin()))  # arcs are short
     angle, error = _ascending(angle[order], error[order])
     signs = len(side) + int(np.count_nonzero(outside))
-    return Arcs(cell[order], angle, error, signs, n_exact + len(near))
+    return Arcs(cell[order], angle, error, begin[order], signs, n_exact + len(near))
 
 
 def _ascending(angle: Floats, error: Floats) -> tuple[Floats, Floats]:
@@ -173,6 +177,41 @@ def _sides(ring: Cells, g: PlaneComplex) -> tuple[NDArray[np.int8], int]:
         value = x * x + y * y - w * w
         side[v] = (value > 0) - (value < 0)
     return side, len(unproven)
+
+
+@dataclass(frozen=True)
+class ExactPlace:
+    """A crossing of the circle and an edge: p + s (q - p), with s the smaller or the larger root of an equation."""
+
+    p: Point
+    q: Point
+    larger: bool
+
+    def at(self, bits: int) -> tuple[flint.arb, flint.arb]:
+        """The point, in balls of so many bits."""
+        with flint.ctx.workprec(bits):
+            p, q = ([flint.arb(flint.fmpq(v.numerator, v.denominator)) for v in own] for own in (self.p, self.q))
+            exact = [d - c for c, d in zip(self.p, self.q, strict=True)]
+            a = sum((v * v for v in exact), start=Fraction(0))
+            b = sum((u * v for u, v in zip(self.p, exact, strict=True)), start=Fraction(0))
+            root = _arb(b * b - a * (sum(v * v for v in self.p) - 1)).sqrt()
+            s = ((root if self.larger else -root) - _arb(b)) / _arb(a)
+            return p[0] + s * (q[0] - p[0]), p[1] + s * (q[1] - p[1])
+
+
+def _arb(value: Fraction) -> flint.arb:
+    return flint.arb(flint.fmpq(value.numerator, value.denominator))
+
+
+def exact_places(ring: Cells, crossings: Ints) -> list[ExactPlace]:
+    """Crossings with the circle, whose numbers `Arcs` has; some milliseconds each."""
+    assert isinstance(ring.coarse, PlaneComplex)
+    ends = {edge: (p, q) for edge, p, q in _exact_ends(ring, ring.coarse, np.unique(crossings >> 1))}
+    result = []
+    for crossing in crossings.tolist():
+        p, q = ends[crossing >> 1]
+        result.append(ExactPlace(p, q, bool(crossing & 1) or p[0] * p[0] + p[1] * p[1] <= 1))
+    return result
 
 
 def _places(values: Ints | Index, n: int) -> Ints:

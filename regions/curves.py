@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import flint
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import quad
 from scipy.special import ellipeinc
 
 from .bits import flat_ranges
@@ -16,7 +17,7 @@ from .blocks import ARENAS
 from .budget import Budget, one_blas_thread
 from .cells import Cells
 from .certificate import Certificate
-from .circle import circle_arcs, ring_chart, start_ring
+from .circle import circle_arcs, exact_places, ring_chart, start_ring
 from .domain import Line
 from .domain.curves import Curve
 from .domain.ellipse import Ellipse
@@ -42,6 +43,39 @@ LEAST_SECTORS, MOST_SECTORS = 32, 256  # of the ring about an ellipse: thin, so 
 
 _CHUNK_BYTES = 1 << 24
 _BITS = 4096  # to check breakpoints of ellipses with
+_SHARE = 2.0**-40  # of a length, which errors of the ends of pieces may be
+_NONE = np.empty(0, np.int64)
+
+
+class _Piece(NamedTuple):
+    """A piece whose ends are not known well, as measured from them."""
+
+    number: int
+    length: float
+    error: float
+    velocity: Floats  # (2, n) by the sine and by the cosine of the angle
+
+
+def _swept(velocity: Floats, x: float, y: float, angle: float) -> float:
+    """The length of the image of an arc from the point (x, y) of the circle on."""
+    unit = np.frexp(np.abs(velocity).max(initial=0.0))[1]
+    by_sine, by_cosine = np.ldexp(velocity, -unit)
+
+    def speed(part: float) -> float:
+        c, s = np.cos(part * angle), np.sin(part * angle)
+        return float(np.linalg.norm(by_sine * (y * c + x * s) - by_cosine * (x * c - y * s)))
+
+    with np.errstate(all="ignore"):
+        kinks = _slowest(by_sine, by_cosine, x, y, angle)
+    length = quad(speed, 0.0, 1.0, points=kinks, epsabs=0.0, epsrel=1e-13, full_output=1)[0]
+    return float(np.ldexp(length * angle, unit))
+
+
+def _slowest(by_sine: Floats, by_cosine: Floats, x: float, y: float, angle: float) -> list[float]:
+    """Where on the arc, of length one, the speed is least; there it may have a kink."""
+    first, second = by_sine * y - by_cosine * x, by_sine * x + by_cosine * y
+    place = np.arctan2(-2 * first @ second, second @ second - first @ first) / 2
+    return [part for k in range(3) if 0.0 < (part := float((place + k * np.pi) / angle)) < 1.0]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,6 +105,7 @@ class CurveRegions:
     certificate: Certificate
     _cells: Cells
     _cell: Ints  # of each piece
+    _crossings: Ints  # on an ellipse: where each piece begins, see `exact_places`
 
     def __len__(self) -> int:
         """Number of pieces."""
@@ -163,11 +198,18 @@ class CurveRegions:
         return total
 
     def _round_lengths(self) -> Floats:
-        """Velocities are A_s cos'(t) + A_t sin'(t): their squares have three coefficients on each piece."""
+        """Velocities are A_t cos t - A_s sin t: their squares have three coefficients on each piece.
+
+        Where a bound of the error of a piece, its speed times those of its ends, is no small part of the whole, as on
+        tiny pieces of great speed, the piece is measured again from its exact ends.
+        """
         packed, steps = self._cells.packed_patterns, self._cells.program.steps
         stages = [i for i, step in enumerate(steps) if step.has_units] + [len(steps)]
-        total = np.zeros(len(stages))
+        found: list[list[_Piece]] = [[] for _ in stages]
         order = np.argsort(self._cell, kind="stable")  # a cell may have several pieces
+        total = np.zeros(len(stages))
+        ends = self.breakpoint_errors if len(self.breakpoints) else np.zeros(1)
+        doubt = ends + np.roll(ends, -1)
         for stage, cells, columns in walk_stages(
             self._cells.program, packed, np.unique(self._cell), float_arithmetic(self._cells)
         ):
@@ -178,10 +220,52 @@ class CurveRegions:
                 at = np.searchsorted(self._cell[order], cells)
                 number = np.searchsorted(self._cell[order], cells, side="right") - at
                 own = order[flat_ranges(at, number)]
-                total[stages.index(stage)] += np.ldexp(self._lengths(np.repeat(squares, number, axis=1), own), unit)
+                size = self._lengths(np.repeat(squares, number, axis=1), own)
+                off = np.sqrt(np.repeat(squares[0] + squares[2], number)) * doubt[own]
+                row = np.repeat(np.arange(len(cells)), number)
+                doubtful = off > _SHARE * size
+                found[stages.index(stage)] += [
+                    _Piece(
+                        int(own[i]), float(np.ldexp(size[i], unit)), float(np.ldexp(off[i], unit)), columns[row[i], :2]
+                    )
+                    for i in np.flatnonzero(doubtful).tolist()
+                ]
+                total[stages.index(stage)] += np.ldexp(size[~doubtful].sum(), unit)
+        return np.array([self._with(*own) for own in zip(total.tolist(), found, strict=True)])
+
+    def _with(self, total: float, pieces: list[_Piece]) -> float:
+        """A sum of lengths with some more, which are measured again if their errors are no small part of it."""
+        sure = total + sum(max(piece.length - piece.error, 0.0) for piece in pieces)
+        for piece in sorted(pieces, key=lambda piece: -piece.error):
+            length = piece.length
+            if piece.error > _SHARE * sure:
+                length = _swept(piece.velocity, *self._exact_arc(piece.number))
+                sure += length - max(piece.length - piece.error, 0.0)
+            total += length
         return total
 
-    def _lengths(self, squares: Floats, pieces: Ints) -> float:
+    def _exact_arc(self, piece: int) -> tuple[float, float, float]:
+        """Cosine and sine of the angle where a piece begins, and its own angle, all with the usual rounding."""
+        known = self._exact_arcs
+        if piece not in known:
+            both = self._crossings[[piece, (piece + 1) % len(self._crossings)]]
+            start, end = exact_places(self._cells, both)
+            for bits in (1 << k for k in range(8, 15)):
+                (a, b), (c, d) = start.at(bits), end.at(bits)
+                with flint.ctx.workprec(bits):
+                    angle = flint.arb.atan2(a * d - b * c, a * c + b * d)
+                    if angle < 0:
+                        angle += 2 * flint.arb.pi()
+                if all(v.rel_accuracy_bits() > 53 for v in (a, b, angle) if not v == 0):
+                    break
+            known[piece] = float(a), float(b), float(angle)
+        return known[piece]
+
+    @cached_property
+    def _exact_arcs(self) -> dict[int, tuple[float, float, float]]:
+        return {}
+
+    def _lengths(self, squares: Floats, pieces: Ints) -> Floats:
         """The lengths of the images of some pieces.
 
         The square of the speed, ss sin^2 - 2 st sin cos + tt cos^2, is top (1 - m sin^2 u) with u a shift of t, and its
@@ -193,7 +277,7 @@ class CurveRegions:
         m = np.clip(np.divide(2 * swing, top, out=np.zeros_like(top), where=top > 0), 0.0, 1.0)
         shift = np.arctan2(st, (tt - ss) / 2) / 2
         turned = ellipeinc(self.ends[pieces] + shift, m) - ellipeinc(self.starts[pieces] + shift, m)
-        return float(np.sqrt(top) @ turned)
+        return np.asarray(np.sqrt(top) * turned)
 
     @cached_property
     def jacobian_jumps(self) -> Floats:
@@ -289,7 +373,7 @@ def curve_regions(network: Network, curve: Curve) -> CurveRegions:
         # the last piece may lead on to the first
         joins = int(len(regions) > 1 and all((p[0] == p[-1]).all() for p in regions.packed_patterns))
         return _closed(regions, number[joins:], t[joins:-1], error[joins:-1], float(t[-1]), regions.certificate)
-    return CurveRegions(curve, t[1:-1], error[1:-1], t[:-1], t[1:], regions.certificate, regions, number)
+    return CurveRegions(curve, t[1:-1], error[1:-1], t[:-1], t[1:], regions.certificate, regions, number, _NONE)
 
 
 @np.errstate(all="ignore")  # what is not finite proves nothing
@@ -312,7 +396,8 @@ def _on_ellipse(network: Network, ellipse: Ellipse) -> CurveRegions:
         own = words[arcs.cell]
         changed |= (own != np.roll(own, 1, axis=0)).any(axis=1)
     at = np.flatnonzero(changed) if changed.any() else np.zeros(1, np.int64)
-    return _closed(ring, arcs.cell[at], arcs.angle[at], arcs.error[at], 2 * np.pi, signs)
+    found = _closed(ring, arcs.cell[at], arcs.angle[at], arcs.error[at], 2 * np.pi, signs)
+    return replace(found, _crossings=arcs.crossing[at])
 
 
 def _closed(
@@ -323,6 +408,8 @@ def _closed(
     assert isinstance(curve, Curve)
     if len(cell) < 2:
         nothing = np.empty(0)
-        return CurveRegions(curve, nothing, nothing, np.zeros(1), np.full(1, period), certificate, cells, cell[:1])
+        return CurveRegions(
+            curve, nothing, nothing, np.zeros(1), np.full(1, period), certificate, cells, cell[:1], _NONE
+        )
     ends = np.append(starts[1:], starts[0] + period)
-    return CurveRegions(curve, starts, error, starts, ends, certificate, cells, cell)
+    return CurveRegions(curve, starts, error, starts, ends, certificate, cells, cell, _NONE)

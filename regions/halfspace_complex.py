@@ -7,7 +7,7 @@ of cells at a time, and linear programs answer; what floats do not prove is deci
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, cached_property, partial
 from math import gcd
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.kernels import polyhedra
-from linear_regions.kernels.bounds import SLACK, TINY
+from linear_regions.kernels.bounds import SLACK, TINY, UNIT
 from linear_regions.kernels.halfspaces import Work, work_for
 
 from .bits import word_count
@@ -31,7 +31,7 @@ from .measures.patterns import PatternTable
 from .metric import largest_balls, lengths
 from .network.cast import read_only
 from .norms import norms
-from .rational_lp import Point, as_floats, inside_or_interior, least, violated
+from .rational_lp import Point, as_floats, floats_inside, inside_or_interior, least, violated
 from .rows import Frame, Rows, frame_of, settle_doubtful, signs_behind
 from .settle import Settler
 from .solid_complex import SolidComplex
@@ -127,12 +127,27 @@ class HalfspaceComplex:
 
     @cached_property
     def interior_points(self) -> Floats:
-        """(N, d) a point inside each cell; the nearest float to one where there is no float inside."""
+        """(N, d) a point inside each cell; the nearest float to one where no float is found inside."""
         points = self.inside.copy()
         for cell in np.flatnonzero(np.isnan(points).any(axis=1)).tolist():
-            exact = self.exact_point(cell, self.settler.constraints(self.labels(cell), self.words(cell)))
-            points[cell] = as_floats(exact)
+            rows = self.settler.constraints(self.labels(cell), self.words(cell))
+            exact = self.exact_point(cell, rows)
+            found = floats_inside(rows, exact)
+            points[cell] = as_floats(exact) if found is None else found
         return read_only(points)
+
+    def proven(self) -> HalfspaceComplex:
+        """The same, with points left out that error bounds do not prove to lie inside their cells."""
+        points = self.inside.copy()
+        for b in self._blocks(points):
+            owner = np.repeat(np.arange(len(b.point)), np.diff(b.offset))
+            with np.errstate(all="ignore"):  # what is not finite is not proven
+                terms = b.rows[:, :-1] * b.point[owner]
+                size = np.abs(terms).sum(axis=1) + np.abs(b.rows[:, -1])
+                off = b.error[:, 0] * np.abs(b.point).sum(axis=1)[owner] + b.error[:, 1] + (self.dim + 2) * UNIT * size
+                fails = ~(terms.sum(axis=1) + b.rows[:, -1] > off * SLACK + TINY)
+            points[b.cells][np.bincount(owner, fails, len(b.point)) > 0] = np.nan
+        return replace(self, inside=points)
 
     # Facets
 
@@ -345,4 +360,4 @@ def halfspaces_of(regions: Cells) -> HalfspaceComplex:
     offsets = np.searchsorted(pairs[:, 0], np.arange(g.n_cells + 1))
     labels = pairs[:, 1].astype(np.int32)
     frame = frame_of(regions.program, regions.domain.halfspace_chart())
-    return HalfspaceComplex(points, offsets, labels, regions.packed_patterns, regions.settlers[0], frame)
+    return HalfspaceComplex(points, offsets, labels, regions.packed_patterns, regions.settlers[0], frame).proven()

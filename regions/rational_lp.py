@@ -9,6 +9,7 @@ Research 2, 1977).
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -206,6 +207,49 @@ def inside_or_interior(rows: Sequence[Row], inside: Point | None, d: int) -> Poi
     if inside is not None and is_inside(rows, inside):
         return inside
     return interior(rows, d)[1]
+
+
+def floats_inside(rows: Sequence[Row], inside: Point) -> NDArray[np.float64] | None:
+    """Floats where all slacks are positive, near to a rational point where they are; None if none are found.
+
+    Those nearest to it if they will do. Else one coordinate after the other is put where its binary representation is
+    shortest, of all places that leave some for the others.
+    """
+    near = as_floats(inside)
+    if np.isfinite(near).all() and all(slack(row, [Fraction(v) for v in near.tolist()]) > 0 for row in rows):
+        return near
+    found: list[Fraction] = []
+    rest, point = list(rows), inside
+    while point:
+        d = len(point)
+        ends = [least(rest, [sign] + [0] * d, point) for sign in (1, -1)]
+        low, high = (None if end.direction else sign * end.value for end, sign in zip(ends, (1, -1), strict=True))
+        place = shortest(low, high)
+        if place is None:
+            return None
+        found.append(place)
+        shifted = [(row[1:-1], row[0] * place + row[-1]) for row in rest]
+        rest = [(*(a * c.denominator for a in own), c.numerator) for own, c in shifted]
+        point = interior(rest, d - 1)[1]
+    return as_floats(found)
+
+
+def shortest(low: Fraction | None, high: Fraction | None) -> Fraction | None:
+    """The float of shortest binary representation strictly between two numbers; None stands for no end, or no float."""
+    if (low is None or low < 0) and (high is None or high > 0):
+        return Fraction(0)
+    if high is None or (low is not None and low >= 0):
+        assert low is not None
+        high = 2 * low + 1 if high is None else high
+        top = math.frexp(as_float(high))[1] if high < sys.float_info.max else 1024
+        for exponent in range(top, max(top - 54, -1075), -1):
+            unit = Fraction(2) ** exponent
+            place = (math.ceil(high / unit) - 1) * unit
+            if low < place and place <= sys.float_info.max:
+                return place if Fraction(as_float(place)) == place else None
+        return None
+    mirrored = shortest(-high, None if low is None else -low)
+    return None if mirrored is None else -mirrored
 
 
 def _quotient(value: Fraction) -> flint.fmpq:

@@ -269,6 +269,31 @@ def test_what_random_ellipses_are_made_of() -> None:
             lr.Ellipse.random(n, np.random.default_rng(0))  # type: ignore[arg-type]
 
 
+def ramp(row: list[float], bias: float) -> lr.Network:
+    """Hardtanh of one affine function of the inputs."""
+    first, last = Affine.from_arrays([row], [bias]), Affine.from_arrays([[1.0]], [0.0])
+    return lr.Network.chain([first, Activation.from_units([Unit.hardtanh()]), last])
+
+
+@pytest.mark.parametrize("size", [1.0, 2.5, 1e5, 1e8, 1e14, 1e16, 1e20, 1e100])
+def test_lengths_of_images_of_tiny_arcs(size: float) -> None:
+    """From -1 to 1 and back, on arcs however short; large circles, and steep rows on one of radius one."""
+    found = lr.curve_regions(ramp([1.0, 0.0], 0.0), lr.Ellipse([0, 0], [size, 0], [0, size])).image_lengths
+    np.testing.assert_allclose(found, [4 * size, 4], rtol=1e-13)
+    for row in ([1.0, 0.0], [0.0, -1.0], [0.6, 0.8]):
+        length = 2 * min(2.0, 2 * size * math.hypot(*row))
+        found = lr.curve_regions(ramp([size * v for v in row], 0.0), CIRCLE).image_lengths
+        np.testing.assert_allclose(found[1], length, rtol=1e-13)
+
+
+@pytest.mark.parametrize("power", [2, 4, 20, 30, 50])
+def test_lengths_of_images_where_a_neuron_is_all_but_touched(power: int) -> None:
+    """Hardtanh of s (y - 1) + 1 is not constant for y from 1 - 2 / s to 1, where y is slowest."""
+    size = 2.0**power
+    found = lr.curve_regions(ramp([0.0, size], 1 - size), CIRCLE).image_lengths
+    np.testing.assert_allclose(found[1], 4.0, rtol=1e-12)
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_lengths_of_images(outputs: int) -> None:
     rng = np.random.default_rng([9, outputs])

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import linear_regions as lr
-from convert import to_domain, to_network
+from convert import enumerated, regions_of, to_domain, to_network
 from families import random_case
 from halfspaces import differences, patterns_of, report
 from known_nets import degenerate_cases, he_net, relu_net, torch_net
 from linear_regions.network import Activation, Affine, Unit
-from linear_regions.rational_lp import slack
+from linear_regions.rational_lp import shortest, slack
 from solids import cube
 
 LAWS = {
@@ -150,6 +150,48 @@ def test_estimated_volumes() -> None:
         lr.enumerate_regions(network, lr.Space(3), method="lp").estimated_volumes(10)
     with pytest.raises(lr.InvalidInput, match="n_points must be at least 1"):
         r.estimated_volumes(0)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize("power", [-20, -50, -54, -60, -200])
+def test_points_of_cells_thinner_than_rounding(d: int, power: int) -> None:
+    """Between planes a hair apart about one that holds floats: a float inside, however the cells were found."""
+    width = 2.0**power
+    for row in ([1.0] * d, [1.0, *[-2.0] * (d - 1)], [0.375, *[1.0] * (d - 1)]):
+        weights = [np.array([row, row]), np.ones((1, 2))]
+        r = enumerated(relu_net(weights, [[width, -width], [0.0]]), cube(d))
+        assert len(r) == 3
+        inside = [sum((Fraction(a) * Fraction(v) for a, v in zip(row, point)), start=Fraction(0))
+                  for point in r.interior_points.tolist()]  # fmt: skip
+        assert sorted((value > -width) + (value > width) for value in inside) == [0, 1, 2]
+        assert (r.find(r.interior_points) == np.arange(3)).all()
+
+
+@pytest.mark.parametrize("seed", range(0, 48, 3))
+def test_points_are_inside_wherever_a_float_is(seed: int) -> None:
+    """A point is outside its cell only if that is so thin that hardly a float lies inside."""
+    r = regions_of(random_case(seed))
+    if r.dim == 1:
+        return
+    cell = r.halfspaces
+    for i in range(0, len(r), max(1, len(r) // 40)):
+        rows = cell.settler.constraints(cell.labels(i), cell.words(i))
+        point = [Fraction(v) for v in r.interior_points[i].tolist()]
+        if not all(slack(row, point) > 0 for row in rows):
+            assert r.exact_volumes([i])[0] < Fraction(1, 2**48)
+
+
+def test_shortest_floats_between_numbers() -> None:
+    half, third = Fraction(1, 2), Fraction(1, 3)
+    assert shortest(-third, half) == shortest(None, third) == shortest(None, None) == 0
+    assert (shortest(third, 1), shortest(third, 5), shortest(third, half)) == (half, 4, Fraction(3, 8))
+    assert shortest(-half, -third) == Fraction(-3, 8)
+    assert (shortest(half, None), shortest(None, -half)) == (1, -1)
+    step = Fraction(1, 2**53)
+    assert shortest(half, half + step) is None
+    assert shortest(half, half + 2 * step) == half + step
+    assert shortest(Fraction(0), Fraction(1, 2**1074)) is None
+    assert shortest(Fraction(0), Fraction(2, 2**1074)) == Fraction(1, 2**1074)
 
 
 def test_points_are_inside_and_found() -> None:

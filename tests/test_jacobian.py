@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import linear_regions as lr
-from linear_regions.errors import InvalidInput
+from linear_regions.errors import BudgetExceeded, InvalidInput
+from linear_regions.kernels import softmax
+from linear_regions.measures import jacobian
 
 
 @pytest.mark.parametrize(("d", "slope"), [(1, 0.5), (1, 3000.0), (2, 20.0), (2, 500.0), (3, 0.5), (3, 20.0)])
@@ -24,6 +26,108 @@ def test_a_logistic_function_however_steep(d: int, slope: float) -> None:
     assert regions.mean_jacobian_norm("softmax") == pytest.approx(truth, rel=1e-7)
     share = 1.1 / 2
     assert regions.mean_jacobian_norm("logits") == pytest.approx(slope * share, rel=1e-12)
+
+
+def _logistic(z: float) -> float:
+    return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_of_two_classes_at_any_slope_the_error_is_within_its_bound(d: int) -> None:
+    """Of softmax(s (x1 - c), 0): sqrt(2) / 2 (p(1) - p(-1)), and where the classes meet is found however steep."""
+    rng = np.random.default_rng(d)
+    for slope in [1e-3, 1e4, 1e8, *10 ** rng.uniform(-3, 8, 12)]:
+        c = rng.uniform(-1, 1)
+        weight = np.zeros((2, d))
+        weight[0, 0] = slope
+        domain = lr.Slice(np.zeros(1), np.eye(1), lr.Box([-1], [1])) if d == 1 else lr.Box([-1] * d, [1] * d)
+        regions = lr.enumerate_regions(lr.Network.from_arrays([weight], [[-slope * c, 0.0]]), domain)
+        truth = math.sqrt(2) / 2 * (_logistic(slope * (1 - c)) - _logistic(slope * (-1 - c)))
+        found, error = regions.mean_jacobian_norm("softmax"), regions.mean_jacobian_norm_error("softmax")
+        assert abs(found - truth) <= error + 1e-12 * truth  # of the truth itself
+        assert abs(found - truth) <= 1e-8 * truth
+        assert error <= (1e-7 + 2e-14 * slope) * truth
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 7])
+def test_the_mean_on_a_simplex_is_within_its_bound(n: int) -> None:
+    """Against rules of many points on many parts, for classes and rows of very different sizes."""
+    rng = np.random.default_rng(n)
+    for d, spread in ((1, 0.5), (1, 10.0), (2, 0.3), (2, 3.0), (2, 10.0)):
+        logits = rng.normal(size=(d + 1, n)) * spread
+        rows = rng.normal(size=(n, 2)) * 10 ** rng.uniform(-2, 0, (n, 1))
+        found = []
+        for goal in (1e-3, 1e-9):
+            result = np.empty((1, 3))
+            jacobian.on_simplices(
+                logits[None], np.zeros(1), rows[None], np.zeros(1, np.int64), np.array([6.0]), np.array([goal]), 0.0,
+                result,
+            )  # fmt: skip
+            found.append(result[0])
+            assert result[0, softmax.ERROR] <= 2 * goal
+        axis = (np.arange(1500) + 0.5) / 1500
+        s = axis[:, None] if d == 1 else np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+        if d == 2:  # the square folded on the triangle
+            s = np.where(s.sum(axis=1, keepdims=True) > 1, 1 - s, s)
+        z = np.column_stack([1 - s.sum(axis=1), s]) @ logits
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        norms = np.linalg.norm(p[:, :, None] * (rows - (p @ rows)[:, None]), axis=(1, 2))
+        assert found[1][softmax.VALUE] == pytest.approx(norms.mean(), rel=2e-3)
+        assert abs(found[0] - found[1])[softmax.VALUE] <= found[0][softmax.ERROR] + found[1][softmax.ERROR]
+        mixed = np.sqrt(2) * (1 - np.sum(p * p, axis=1)).mean() / 2
+        assert found[1][softmax.MIXED] >= mixed * (1 - 1e-3)
+
+
+@pytest.mark.parametrize(("d", "scale"), [(2, 1.0), (2, 10.0), (3, 1.0), (3, 3.0)])
+def test_tolerances_agree_within_their_bounds(d: int, scale: float) -> None:
+    rng = np.random.default_rng(int(scale))
+    weights = [rng.normal(size=(5, d)) * scale, rng.normal(size=(3, 5)) * scale]
+    network = lr.Network.from_arrays(weights, [rng.normal(size=5) * scale, rng.normal(size=3)])
+    regions = lr.enumerate_regions(network, lr.Box([-1] * d, [1] * d))
+    fine, error = regions.mean_jacobian_norm(), regions.mean_jacobian_norm_error()
+    assert error <= 1e-7 * fine
+    for tolerance in (1e-1, 1e-3, 1e-5):
+        rough, bound = (f(tolerance=tolerance) for f in (regions.mean_jacobian_norm, regions.mean_jacobian_norm_error))
+        assert abs(rough - fine) <= bound + error
+        assert bound <= tolerance * rough
+
+
+def test_rules_are_exact_for_polynomials() -> None:
+    """Chebyshev polynomials of degree < 2 m, with the weights of three dimensions; weights are positive."""
+    nodes, weights = jacobian.rules(3)
+    for k in range(3):
+        fine, w = np.polynomial.legendre.leggauss(40)
+        density = (k + 1) * ((1 - fine) / 2) ** k * w / 2
+        for m in range(1, softmax.MOST_POINTS + 1):
+            assert (weights[k, m, :m] > 0).all()
+            for degree in range(2 * m):
+                t = np.polynomial.Chebyshev.basis(degree)
+                moment = weights[k, m, :m] @ t(2 * nodes[k, m, :m] - 1)
+                assert moment == pytest.approx(density @ t(fine), abs=3e-14)
+
+
+def test_no_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jacobian, "_MOST_PARTS", 100)
+    network = lr.Network.from_arrays([[[30.0, 1.0], [-5.0, 20.0], [0.0, 0.0]]], [[1.0, 2.0, 0.0]])
+    regions = lr.enumerate_regions(network, lr.Box([-1, -1], [1, 1]))
+    with pytest.raises(BudgetExceeded, match="tolerance must be so large that 100 parts"):
+        regions.mean_jacobian_norm()
+
+
+def test_sizes_of_logits_and_matrices_do_not_matter() -> None:
+    """Tiny and huge weights, and logits far beyond the range of exp."""
+    box = lr.Box([-1, -1], [1, 1])
+    for size in (1e-200, 1e200):
+        network = lr.Network.from_arrays([[[3 * size, 0], [0, 4 * size]]], [[0, 0]])
+        regions = lr.enumerate_regions(network, box)
+        assert regions.mean_jacobian_norm("logits") == pytest.approx(5 * size)
+        assert regions.mean_jacobian_norm_error("logits") <= 1e-14 * 5 * size
+    flat = lr.enumerate_regions(lr.Network.from_arrays([[[1e-200, 0], [0, 0]]], [[0, 0]]), box)
+    assert flat.mean_jacobian_norm() == pytest.approx(math.sqrt(2) / 4 * 1e-200)
+    sure = lr.enumerate_regions(lr.Network.from_arrays([[[1.0, 0], [0, 0]]], [[1e5, 0]]), box)
+    assert sure.mean_jacobian_norm() == 0.0
+    assert sure.mean_jacobian_norm_error() <= 1e-290
 
 
 @pytest.mark.parametrize("steep", [10.0, 40.0, 100.0, 1000.0])
@@ -69,3 +173,5 @@ def test_what_has_no_mean() -> None:
         lr.enumerate_regions(one, box).mean_jacobian_norm("softmax")
     with pytest.raises(InvalidInput, match="output must be"):
         lr.enumerate_regions(network, box).mean_jacobian_norm("classes")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="tolerance must be"):
+        lr.enumerate_regions(network, box).mean_jacobian_norm(tolerance=0.0)

@@ -409,6 +409,28 @@ def test_polygons_of_a_mesh_are_seen_from_outside() -> None:
             assert found / 6 == pytest.approx(volume, rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_polygons_of_rounding_size_are_seen_from_outside(seed: int) -> None:
+    """Half-integer planes through common points, some of them moved by a hair: the turn of exact corners decides."""
+    pytest.importorskip("meshio")
+    rng = np.random.default_rng(seed)
+    bias = rng.integers(-2, 3, 5) / 2 + (seed % 2) * 10.0 ** -rng.uniform(14, 18, 5)
+    weights = [rng.integers(-2, 3, (5, 3)).astype(float), rng.normal(size=(3, 5)), np.ones((1, 3))]
+    r = enumerated(relu_net(weights, [bias, np.zeros(3), [0.0]]), cube(3))
+    mesh = r.to_meshio()
+    for block, cells in zip(mesh.cells, mesh.cell_data["cell"], strict=True):
+        for polygons, cell in zip(block.data, cells.tolist(), strict=True):
+            own = r.cell_vertices[slice(*r.cell_vertex_offsets[cell : cell + 2])].tolist()
+            exact = dict(zip(own, r.exact_vertices(cell), strict=True))
+            middle = [sum(column) / len(own) for column in zip(*exact.values(), strict=True)]
+            for polygon in polygons:
+                rays = [[a - b for a, b in zip(exact[v], middle, strict=True)] for v in polygon]
+                turns = [flint.fmpq_mat([[flint.fmpq(v.numerator, v.denominator) for v in row] for row in own]).det()
+                         for own in ((rays[0], *pair) for pair in pairwise(rays[1:]))]  # fmt: skip
+                assert all(turn >= 0 for turn in turns)
+                assert any(turn > 0 for turn in turns)
+
+
 @pytest.mark.parametrize("d", [3, 6])
 def test_bounds_are_those_of_boxes_with_very_different_sides(d: int) -> None:
     side = np.array([1e-8, 1e8, 1.0, 1e-3, 1e5, 3.0])[:d]

@@ -151,11 +151,18 @@ def _units(z: Floats, activation: Activation, words: NDArray[np.uint64], numbers
 
 
 def gradients(
-    network: Network, program: Program, packed: Sequence[NDArray[np.uint64]], cells: Ints
+    network: Network,
+    program: Program,
+    packed: Sequence[NDArray[np.uint64]],
+    cells: Ints,
+    of: Callable[[Floats], Floats] = np.asarray,
 ) -> Iterator[Floats]:
-    """The matrices (cells, n_out, n_inputs) of the network's maps of inputs, for runs of some of the cells."""
+    """The matrices (cells, n_out, n_inputs) of the network's maps of inputs, for runs of some of the cells.
+
+    All factors are taken through `of` first.
+    """
     last = network.layers[-1]
-    start = last.affine.weight if last.activation is None else np.eye(network.n_outputs)
+    start = of(last.affine.weight) if last.activation is None else np.eye(network.n_outputs)
     widest = max(network.n_inputs, *(w.affine.weight.shape[0] for w in network.layers))
     rows = max(1, _CHUNK_BYTES // (8 * widest * network.n_outputs))
     for first in range(0, len(cells), rows):
@@ -163,8 +170,8 @@ def gradients(
         matrix = np.repeat(start[None], len(own), axis=0)
         for step, words in zip(reversed(program.steps), reversed(packed), strict=True):
             a = step.activation
-            matrix = matrix * a.slope[a.piece_offset[:-1] + cell_pieces(a, words[own])][:, None, :]
-            matrix = matrix @ step.affine.weight
+            matrix = matrix * of(a.slope)[a.piece_offset[:-1] + cell_pieces(a, words[own])][:, None, :]
+            matrix = matrix @ of(step.affine.weight)
         yield matrix
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from linear_regions.bits import flat_ranges
 from linear_regions.domain import Polyline
+from linear_regions.domain.flat import Body
 from linear_regions.geometry import SLACK, TINY, UNIT, PlaneComplex, of_size_one
 from linear_regions.norms import norms, total
 from linear_regions.program import frobenius, spectral_bound
@@ -155,6 +156,24 @@ def rounding_bounds(regions: Regions, t: Floats, error: Floats) -> Rounding:
             e = (a.lipschitz * e + 16 * UNIT * (a.lipschitz * size + shift)) * SLACK
             size = (a.lipschitz * size + 2 * shift) * SLACK
     return Rounding(entering, e, size)
+
+
+def output_bounds(regions: Regions, t: Floats, error: Floats) -> Floats:
+    """(M,) bounds of the same of all outputs, entry by entry: tighter where rows differ in size."""
+    domain = regions.domain
+    basis, origin = np.abs(domain.basis.T), np.abs(domain.origin)
+    rounded = 0.0 if isinstance(domain, Body) else (regions.dim + 2) * UNIT * (np.abs(t) @ basis + origin)
+    e = rounded + error[:, None] * np.sqrt(np.sum(basis**2, axis=0))
+    h = domain.embed(t)
+    for layer in regions.network.layers:
+        weight, bias = np.abs(layer.affine.weight.T), np.abs(layer.affine.bias)
+        e = (e @ weight + (len(weight) + 2) * UNIT * (np.abs(h) @ weight + bias)) * SLACK + TINY
+        h = layer.affine(h)
+        if (a := layer.activation) is not None:
+            e = (a.lipschitz * e + 4 * UNIT * (a.lipschitz * np.abs(h) + np.abs(a.intercept).max())) * SLACK
+            h = a(h)
+    result: Floats = e.max(axis=1)
+    return result
 
 
 def zero_failures(regions: Regions, number: int, facets: Ints, labels: Ints, exact: bool) -> Iterator[str]:

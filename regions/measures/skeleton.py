@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_tree
 
+from linear_regions.bits import flat_ranges
 from linear_regions.errors import MissingExtra, invalid
 from linear_regions.network.cast import read_only
 from linear_regions.solid_complex import SolidComplex
 from linear_regions.space_complex import SpaceComplex
 
 from .boundary import label_layers
+from .exactly import exact_vertices
 
 if TYPE_CHECKING:
     from linear_regions.cells import Cells
 
+Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -85,7 +92,7 @@ def to_meshio(regions: Cells) -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtra("Regions.to_meshio needs meshio: pip install 'linear-regions[mesh]'") from error
     polygons = [g.facet_vertices[a:b].tolist() for a, b in zip(g.facet_offsets[:-1], g.facet_offsets[1:], strict=True)]
-    turned = _turned(g).tolist()
+    turned = _turned(regions, g).tolist()
     sizes = np.diff(g.cell_offsets)
     order = np.argsort(sizes, kind="stable")  # cells of one number of vertices go together
     facets, starts = g.cell_facets.tolist(), g.cell_facet_offsets.tolist()
@@ -101,16 +108,57 @@ def to_meshio(regions: Cells) -> Any:
     return meshio.Mesh(g.x, blocks, cell_data=data)
 
 
-def _turned(g: SolidComplex) -> NDArray[np.bool_]:
-    """(S,) for each facet of each cell in three dimensions whether its vertices go round it clockwise from outside."""
-    first = g.facet_offsets[:-1]
-    size = np.diff(g.facet_offsets)
-    ray = g.x[g.facet_vertices] - np.repeat(g.x[g.facet_vertices[first]], size, axis=0)
-    following = np.arange(1, len(ray) + 1)
-    following[first + size - 1] = first
-    normal = np.add.reduceat(np.cross(ray, ray[following]), first)
-    middle = np.add.reduceat(g.x[g.corners], g.cell_offsets[:-1]) / np.diff(g.cell_offsets)[:, None]
+def _turned(regions: Cells, g: SolidComplex) -> Flags:
+    """(S,) for each facet of each cell in three dimensions whether its vertices go round it clockwise from outside.
+
+    Where two facets of a cell meet in an edge one goes along it and the other back, and two cells see a facet from
+    either side. So one facet of one cell decides for all; its exact corners tell.
+    """
+    facet = g.cell_facets
+    size = np.diff(g.facet_offsets)[facet]
+    slot = np.repeat(np.arange(len(facet)), size)
+    at = flat_ranges(g.facet_offsets[facet], size)
+    last = np.cumsum(size) - 1
+    following = at + 1
+    following[last] = g.facet_offsets[facet]
+    start, end = g.facet_vertices[at], g.facet_vertices[following]
     cell = np.repeat(np.arange(g.n_cells), np.diff(g.cell_facet_offsets))
-    corner = g.x[g.facet_vertices[first[g.cell_facets]]]
-    turned: NDArray[np.bool_] = np.sum(normal[g.cell_facets] * (corner - middle[cell]), axis=1) < 0
-    return turned
+    order = np.lexsort([np.maximum(start, end), np.minimum(start, end), cell[slot]])
+    one, other = order[::2], order[1::2]
+    pairs = [np.stack([slot[one], slot[other]])]
+    unlike = [(start < end)[one] == (start < end)[other]]  # if both go the same way, one of them is turned
+    order = np.argsort(facet, kind="stable")
+    shared = np.flatnonzero(facet[order[1:]] == facet[order[:-1]])
+    pairs.append(np.stack([order[shared], order[shared + 1]]))
+    unlike.append(np.ones(len(shared), np.bool_))
+    turned = _parities(len(facet), np.concatenate(pairs, axis=1), np.concatenate(unlike))
+    result: Flags = turned ^ turned[0] ^ _is_turned(regions, g)
+    return result
+
+
+def _parities(n: int, pairs: Ints, unlike: Flags) -> Flags:
+    """(n,) which of some things are unlike the first, given pairs (2, m) that link them all and which are unlike."""
+    weight = np.where(unlike, 2, 1)
+    tree = breadth_first_tree(coo_array((weight, tuple(pairs)), shape=(n, n)).tocsr(), 0, directed=False).tocoo()
+    before, result = np.zeros(n, np.int64), np.zeros(n, np.bool_)
+    before[tree.col], result[tree.col] = tree.row, tree.data == 2
+    while before.any():
+        result ^= result[before]
+        before = before[before]
+    return result
+
+
+def _is_turned(regions: Cells, g: SolidComplex) -> bool:
+    """Whether the vertices of the first facet of the first cell go round it clockwise, decided exactly."""
+    own = g.cell_vertices[: g.cell_offsets[1]].tolist()
+    place = dict(zip(own, exact_vertices(regions, 0), strict=True))
+    first, last = g.facet_offsets[g.cell_facets[0] : g.cell_facets[0] + 2]
+    corner, *others = (place[v] for v in g.facet_vertices[first:last].tolist())
+    rays = [[a - b for a, b in zip(p, corner, strict=True)] for p in others]
+    middle = [sum(column) / len(own) - b for column, b in zip(zip(*place.values(), strict=True), corner, strict=True)]
+    return sum((_determinant(*pair, middle) for pair in pairwise(rays)), start=Fraction(0)) > 0
+
+
+def _determinant(a: list[Fraction], b: list[Fraction], c: list[Fraction]) -> Fraction:
+    minors = (a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3))
+    return sum((minor * v for minor, v in zip(minors, c, strict=True)), start=Fraction(0))
