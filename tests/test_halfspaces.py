@@ -148,7 +148,7 @@ def test_estimated_volumes() -> None:
     assert (found.volume == r.estimated_volumes(20_000).volume).all()
     with pytest.raises(lr.InvalidInput, match="for volumes to be finite"):
         lr.enumerate_regions(network, lr.Space(3), method="lp").estimated_volumes(10)
-    with pytest.raises(lr.InvalidInput, match="n_points must be at least 1"):
+    with pytest.raises(lr.InvalidInput, match="n_points must be a whole number, at least 1"):
         r.estimated_volumes(0)
 
 
