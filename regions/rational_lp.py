@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -23,6 +23,7 @@ Point = list[Fraction]
 
 _STEEPEST = 64  # steps before the first variable is taken instead of the steepest
 _FREE = -1
+_MOST_PLACES = 64  # of the first coordinate of a float in a thin set
 
 
 @dataclass(frozen=True)
@@ -213,25 +214,40 @@ def floats_inside(rows: Sequence[Row], inside: Point) -> NDArray[np.float64] | N
     """Floats where all slacks are positive, near to a rational point where they are; None if none are found.
 
     Those nearest to it if they will do. Else one coordinate after the other is put where its binary representation is
-    shortest, of all places that leave some for the others.
+    shortest, of all places that leave some for the others, or if none of these has a float, at some of the others.
     """
     near = as_floats(inside)
     if np.isfinite(near).all() and all(slack(row, [Fraction(v) for v in near.tolist()]) > 0 for row in rows):
         return near
-    found: list[Fraction] = []
-    rest, point = list(rows), inside
-    while point:
-        d = len(point)
-        ends = [least(rest, [sign] + [0] * d, point) for sign in (1, -1)]
-        low, high = (None if end.direction else sign * end.value for end, sign in zip(ends, (1, -1), strict=True))
-        place = shortest(low, high)
-        if place is None:
-            return None
-        found.append(place)
-        shifted = [(row[1:-1], row[0] * place + row[-1]) for row in rest]
+    found = next(_dyadic_points(rows, inside, _MOST_PLACES), None)
+    return None if found is None else as_floats(found)
+
+
+def _dyadic_points(rows: Sequence[Row], inside: Point, n_places: int) -> Iterator[Point]:
+    """Floats inside, with several places for the first coordinate, and for each of them fewer for the next."""
+    d = len(inside)
+    ends = [least(rows, [sign] + [0] * d, inside) for sign in (1, -1)]
+    low, high = (None if end.direction else sign * end.value for end, sign in zip(ends, (1, -1), strict=True))
+    for place in _places(low, high, n_places if d > 1 else 1):
+        shifted = [(row[1:-1], row[0] * place + row[-1]) for row in rows]
         rest = [(*(a * c.denominator for a in own), c.numerator) for own, c in shifted]
-        point = interior(rest, d - 1)[1]
-    return as_floats(found)
+        if d == 1:
+            yield [place]
+        else:
+            yield from ([place, *own] for own in _dyadic_points(rest, interior(rest, d - 1)[1], max(n_places // 4, 1)))
+
+
+def _places(low: Fraction | None, high: Fraction | None, n: int) -> Iterator[Fraction]:
+    """The float of shortest representation strictly between two numbers, and others spread evenly, if there are any."""
+    first = shortest(low, high)
+    if first is None:
+        return
+    yield first
+    if low is not None and high is not None:
+        for k in range(1, n):
+            place = Fraction(as_float(low + (high - low) * Fraction(k, n)))
+            if low < place < high and place != first:
+                yield place
 
 
 def shortest(low: Fraction | None, high: Fraction | None) -> Fraction | None:
