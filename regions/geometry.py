@@ -124,7 +124,7 @@ class PlaneComplex:
         return read_only(following)
 
     @cached_property
-    def _areas(self) -> tuple[Floats, Floats]:
+    def _sizes(self) -> tuple[Floats, Floats]:
         """Areas, and bounds of their errors.
 
         Shoelace about the first corner. Moving corner i by at most e_i changes an area by at most sum_i e_i |p_{i+1} -
@@ -154,12 +154,12 @@ class PlaneComplex:
     @property
     def volumes(self) -> Floats:
         """(N,) areas."""
-        return read_only(self._areas[0])
+        return read_only(self._sizes[0])
 
     @property
     def volume_errors(self) -> Floats:
         """(N,) proven bounds of the errors of the areas."""
-        return read_only(self._areas[1])
+        return read_only(self._sizes[1])
 
     @property
     def bounded(self) -> NDArray[np.bool_]:
@@ -264,9 +264,10 @@ class LineComplex:
 
     @property
     def centroids(self) -> Floats:
-        """(N, 1) middles; not finite where a cell is not bounded."""
+        """(N, 1) middles; infinite where a cell is not bounded."""
         with np.errstate(invalid="ignore"):
-            return (self.t[:-1] / 2 + self.t[1:] / 2)[:, None]
+            middle = self.t[:-1] / 2 + self.t[1:] / 2
+        return np.where(np.isnan(middle), np.inf, middle)[:, None]
 
     @property
     def f_vector(self) -> tuple[int, ...]:
@@ -306,7 +307,7 @@ class LineComplex:
         return np.zeros(len(self.t))
 
     @cached_property
-    def _lengths(self) -> tuple[Floats, Floats]:
+    def _sizes(self) -> tuple[Floats, Floats]:
         """Lengths, and bounds of their errors."""
         with np.errstate(all="ignore"):
             length = np.maximum(np.diff(self.t), 0.0)
@@ -317,12 +318,12 @@ class LineComplex:
     @property
     def volumes(self) -> Floats:
         """(N,) lengths; infinite at an end at infinity, and for lengths beyond the range of floats."""
-        return read_only(self._lengths[0])
+        return read_only(self._sizes[0])
 
     @property
     def volume_errors(self) -> Floats:
         """(N,) proven bounds of the errors of the lengths, zero where these are infinite."""
-        return read_only(self._lengths[1])
+        return read_only(self._sizes[1])
 
     def corner_labels(self, cell: int) -> list[tuple[int, ...]]:
         """The label of each end of a cell."""

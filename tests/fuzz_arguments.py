@@ -56,6 +56,7 @@ _TAKEN: dict[str, Callable[[Any, Path], object]] = {
     "seed": lambda own, folder: 0,
     "t": lambda own, folder: np.full((2, own.dim), 0.25),
     "to": lambda own, folder: "activation",
+    "tolerance": lambda own, folder: 1e-3,
     "x": lambda own, folder: np.full((2, own.n_inputs), 0.25),
 }
 
@@ -152,10 +153,11 @@ def calls(folder: Path) -> list[Call]:
         (lr.count_regions, {"network": network, "domain": disc, "full_output": True, "max_regions": 100}),
         (lr.sum_regions, {"network": network, "domain": square, **limits}),
         (lr.curve_regions, {"network": network, "curve": ellipse}),
-        (lr.explore, {"network": network, "point": [0.25, 0.5], "domain": square, "radius": None, "max_cells": 20}),
+        (lr.explore, {"network": network, "point": [0.25, 0.5], "domain": square, "radius": None, "max_cells": 20,
+                      "time_limit": 10, "progress": False}),
         (lr.explore, {"network": network, "point": [0.25, 0.5], "domain": None, "radius": 0.5, "max_cells": 20}),
         (lr.nearest_boundary, {"network": network, "point": [0.25, 0.5], "to": "decision", "domain": square,
-                               "max_cells": 20}),
+                               "max_cells": 20, "time_limit": 10, "progress": False}),
         (lr.validate, {"estimator": e.transitions, "network": network, "domain": ellipse, "truth": None,
                        "sizes": (20, 30), "seeds": 2, "dtypes": ("float64",), "level": 0.95}),
         (lr.validate, {"estimator": e.jacobian_norm, "network": network, "domain": square, "truth": 1.0,

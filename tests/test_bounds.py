@@ -17,16 +17,14 @@ import linear_regions as lr
 from bound_cases import bound_case
 from bounds import bound_report
 from convert import to_network
-from families import Plan, he_normal
+from families import Plan, edge_units, he_normal
 from known_nets import he_net
 from solids import cube
 
-SEEDS = [seed for seed in range(120) if seed not in (10, 17, 26, 60, 70, 77, 87, 98, 100)]
 
-
-@pytest.mark.parametrize("first", range(0, len(SEEDS), 30))
+@pytest.mark.parametrize("first", range(0, 200, 20))
 def test_random_problems(first: int) -> None:
-    assert not bound_report(SEEDS[first : first + 30])
+    assert not bound_report(range(first, first + 20))
 
 
 def test_centroids_of_thin_and_of_unbounded_cells() -> None:
@@ -44,6 +42,7 @@ def network(inputs: int) -> lr.Network:
 
 
 CURVES = {
+    "units": lambda: (to_network(edge_units(np.random.default_rng(3), Plan(1, 1, (4, 3)))), lr.Box([-2], [2])),
     "box": lambda: (network(1), lr.Box([-2], [2])),
     "segment": lambda: (network(2), lr.Segment([-3, -2], [4, 3])),
     "line": lambda: (network(2), lr.Line([0.5, 0.1], [1, 0.7])),
@@ -140,12 +139,10 @@ def test_exact_vertices_moved_to_the_next_float_are_seen() -> None:
 
 def set_volumes(g: Any, volumes: Any, errors: Any) -> None:
     """Put these in the place of what the geometry would compute."""
-    if hasattr(type(g), "_areas"):
-        vars(g)["_areas"] = volumes, errors
-    elif hasattr(type(g), "sizes"):
-        vars(g)["sizes"] = np.column_stack([volumes, errors])
+    if hasattr(type(g), "_sizes"):
+        vars(g)["_sizes"] = volumes, errors
     else:
-        vars(g).update(volumes=volumes, volume_errors=errors)
+        vars(g)["sizes"] = np.column_stack([volumes, errors])
 
 
 @pytest.mark.parametrize("kind", [*CURVES, *BODIES])

@@ -61,12 +61,12 @@ def test_intervals_of_expectations_and_probabilities_cover_too() -> None:
 
 
 def test_unbiased_estimators() -> None:
-    found = lr.validate(es.boundary_volume, NETWORK, BOX, sizes=[100, 400], seeds=30)
+    found = lr.validate(es.boundary_volume, NETWORK, BOX, sizes=[100, 400], seeds=60)
     assert found.truth == lr.enumerate_regions(NETWORK, BOX).boundary_volume()
     assert [row.n for row in found.rows] == [100, 400]
     assert all(abs(row.z_score) < 4 and 0.8 < row.coverage <= 1 for row in found.rows)
     assert found.rows[1].spread < 0.7 * found.rows[0].spread  # it falls with the root of the size
-    assert [len(values) for values in found.values] == [30, 30]
+    assert [len(values) for values in found.values] == [60, 60]
 
 
 def test_estimators_without_chance() -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import NormalDist
 
-import numpy as np
 import torch
 
 from linear_regions.errors import invalid
 from linear_regions.network.cast import real
+
+_ALIKE = 2.0**-40  # of the mean, by which samples may differ that only rounding tells apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +23,10 @@ class Estimate:
     ----------
     value : float
     standard_error : float
-        Of the value, from the sample; NaN where it is not known, as for what is computed without chance. What a share
-        of 3 / n of all samples could add goes unseen with a chance of 5 % (the rule of three): so a mean of n values
-        has an error of at least 3 / n of it; where all of them are zero, of what one that is not would be, and if
-        nothing tells what that is, NaN. It is zero only where samples cannot differ.
+        Of the value, from the sample; NaN where it is not known, as for what is computed without chance. Where all n
+        samples are equal, but for rounding, others may have gone unseen: a share of 3 / n of all does with a chance of
+        5 % (the rule of three). So the error is 3 / n of the mean then; where all are zero, of what one that is not
+        would be, and if nothing tells what that is, NaN. It is zero only where samples cannot differ.
     n : int
         Number of samples: points, lines, or whatever the estimator draws.
     method : str
@@ -70,8 +71,8 @@ def mean_estimate(
 ) -> Estimate:
     """The mean of independent values, times a number.
 
-    The unit is what a sample comes to that is not zero, NaN if that is not known: where none was found that is taken
-    for the mean in the rule of three, see `Estimate`. It is zero where samples cannot differ.
+    The unit is what a sample comes to that is not zero, NaN if that is not known: where all are zero that is taken for
+    the mean in the rule of three, see `Estimate`. It is zero where samples cannot differ.
     """
     own = values.to("cpu", torch.float64)
     largest = float(own.abs().max())
@@ -79,7 +80,7 @@ def mean_estimate(
     n, mean = len(own), float((own / size).mean())
     spread = float((own / size).std(correction=1)) if n > 1 else math.nan
     missed = 3 * (abs(mean) or unit / size) / n if unit else 0.0
-    error = float(np.maximum(spread / math.sqrt(n), missed))
+    error = missed if spread <= _ALIKE * abs(mean) else spread / math.sqrt(n)
     factor = scale * Fraction(size)
     return Estimate(times(factor, mean), times(factor, error), n, method, seed, str(device), name_of(dtype), own)
 
