@@ -347,15 +347,12 @@ def halfspaces_of(regions: Cells) -> HalfspaceComplex:
     g = regions.geometry
     if isinstance(g, LineComplex):
         raise invalid("regions", "be of two dimensions or more for this", "regions on a line")
-    parts = g.parts if isinstance(g, SpaceComplex) else g
-    if isinstance(parts, PlaneComplex):
-        labels, offsets, points = parts.label[parts.cell_facets], parts.cell_offsets, parts.centroids
+    if isinstance(g, SpaceComplex):  # not by its parts, whose facets may lie in walls between them
+        cell, labels, points = g.facet_cells.ravel(), np.repeat(g.label, 2), np.full((g.n_cells, g.dim), np.nan)
     else:
-        labels, offsets, points = parts.facet_labels, parts.cell_facet_offsets, parts.centroids
-    cell = np.repeat(np.arange(parts.n_cells), np.diff(offsets))
-    if isinstance(g, SpaceComplex):
-        cell, labels = g.whole[cell][labels >= 0], labels[labels >= 0]
-        points = np.full((g.n_cells, g.dim), np.nan)
+        labels = g.label[g.cell_facets] if isinstance(g, PlaneComplex) else g.facet_labels
+        offsets = g.cell_offsets if isinstance(g, PlaneComplex) else g.cell_facet_offsets
+        cell, points = np.repeat(np.arange(g.n_cells), np.diff(offsets)), g.centroids
     pairs = np.unique(np.column_stack([cell, labels]), axis=0)  # sides may consist of several edges
     offsets = np.searchsorted(pairs[:, 0], np.arange(g.n_cells + 1))
     labels = pairs[:, 1].astype(np.int32)

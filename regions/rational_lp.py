@@ -9,7 +9,6 @@ Research 2, 1977).
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +22,9 @@ Point = list[Fraction]
 
 _STEEPEST = 64  # steps before the first variable is taken instead of the steepest
 _FREE = -1
-_MOST_PLACES = 64  # of the first coordinate of a float in a thin set
+_BEYOND = Fraction(2) ** 1024  # the range of floats
+_FIRST_PLACES = 32  # of the first coordinate of a float in a thin set, which are tried
+_MOST_PLACES = 48  # of all coordinates
 
 
 @dataclass(frozen=True)
@@ -219,13 +220,15 @@ def floats_inside(rows: Sequence[Row], inside: Point) -> NDArray[np.float64] | N
     near = as_floats(inside)
     if np.isfinite(near).all() and all(slack(row, [Fraction(v) for v in near.tolist()]) > 0 for row in rows):
         return near
-    found = next(_dyadic_points(rows, inside, _MOST_PLACES), None)
+    found = next(_dyadic_points(rows, inside, iter(range(_MOST_PLACES)), _FIRST_PLACES), None)
     return None if found is None else as_floats(found)
 
 
-def _dyadic_points(rows: Sequence[Row], inside: Point, n_places: int) -> Iterator[Point]:
+def _dyadic_points(rows: Sequence[Row], inside: Point, tries: Iterator[int], n_places: int) -> Iterator[Point]:
     """Floats inside, with several places for the first coordinate, and for each of them fewer for the next."""
     d = len(inside)
+    if next(tries, None) is None:
+        return
     ends = [least(rows, [sign] + [0] * d, inside) for sign in (1, -1)]
     low, high = (None if end.direction else sign * end.value for end, sign in zip(ends, (1, -1), strict=True))
     for place in _places(low, high, n_places if d > 1 else 1):
@@ -234,7 +237,9 @@ def _dyadic_points(rows: Sequence[Row], inside: Point, n_places: int) -> Iterato
         if d == 1:
             yield [place]
         else:
-            yield from ([place, *own] for own in _dyadic_points(rest, interior(rest, d - 1)[1], max(n_places // 4, 1)))
+            yield from (
+                [place, *own] for own in _dyadic_points(rest, interior(rest, d - 1)[1], tries, max(n_places // 4, 3))
+            )
 
 
 def _places(low: Fraction | None, high: Fraction | None, n: int) -> Iterator[Fraction]:
@@ -244,10 +249,8 @@ def _places(low: Fraction | None, high: Fraction | None, n: int) -> Iterator[Fra
         return
     yield first
     if low is not None and high is not None:
-        for k in range(1, n):
-            place = Fraction(as_float(low + (high - low) * Fraction(k, n)))
-            if low < place < high and place != first:
-                yield place
+        spread = {as_float(low + (high - low) * Fraction(k, n)): None for k in range(1, n)}
+        yield from (p for p in map(Fraction, filter(math.isfinite, spread)) if low < p < high and p != first)
 
 
 def shortest(low: Fraction | None, high: Fraction | None) -> Fraction | None:
@@ -256,12 +259,12 @@ def shortest(low: Fraction | None, high: Fraction | None) -> Fraction | None:
         return Fraction(0)
     if high is None or (low is not None and low >= 0):
         assert low is not None
-        high = 2 * low + 1 if high is None else high
-        top = math.frexp(as_float(high))[1] if high < sys.float_info.max else 1024
+        high = min(2 * low + 1 if high is None else high, _BEYOND)
+        top = math.frexp(as_float(high))[1] if high < _BEYOND else 1024
         for exponent in range(top, max(top - 54, -1075), -1):
             unit = Fraction(2) ** exponent
             place = (math.ceil(high / unit) - 1) * unit
-            if low < place and place <= sys.float_info.max:
+            if low < place:
                 return place if Fraction(as_float(place)) == place else None
         return None
     mirrored = shortest(-high, None if low is None else -low)

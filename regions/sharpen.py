@@ -76,7 +76,19 @@ def _chain(regions: Cells, g: LineComplex) -> LineComplex:
             words = regions.words(min(v, len(regions) - 1))
             near, error[v] = regions.settlers[int(g.piece[v])].near_vertex((int(g.label[v]),), words, enough)
             t[v] = near[0]
-    return replace(g, t=t, error=error) if len(worst) else g
+    return _ascending(replace(g, t=t, error=error) if len(worst) else g)
+
+
+def _ascending(g: LineComplex) -> LineComplex:
+    """The chain with no breakpoint before another one that it comes after, as their rounded places may be."""
+    t = np.maximum.accumulate(g.t)
+    moved = np.flatnonzero(t != g.t)
+    if not len(moved):
+        return g
+    error = g.error.copy()
+    with np.errstate(all="ignore"):
+        error[moved] = np.nextafter(error[moved] + np.nextafter(t[moved] - g.t[moved], np.inf), np.inf)
+    return replace(g, t=t, error=error)
 
 
 def _worst(x: Floats, error: Floats, limit: float = LIMIT) -> tuple[NDArray[np.int64], float]:

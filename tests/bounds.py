@@ -386,7 +386,8 @@ def _middle(value: arb) -> Fraction:
 
 def check_centroids(problem: Problem, r: lr.Regions, cells: list[Cell]) -> Found:
     """Centres of mass, which have no bounds, are at least near the boxes about their cells."""
-    slack = 1e-6 * np.abs(r.vertex_coordinates[np.isfinite(r.vertex_coordinates)]).max(initial=0.0)
+    finite = np.isfinite(r.vertex_coordinates).all(axis=1)
+    slack = 1e-6 * np.abs(r.vertex_coordinates[finite]).max(initial=0.0) + r.vertex_errors[finite].max(initial=0.0)
     for i, (cell, p) in enumerate(zip(cells, r.centroids.tolist(), strict=True)):
         if cell.bounded and math.isfinite(r.volumes[i]):
             columns = [*zip(*cell.corners, strict=True)]
@@ -408,8 +409,10 @@ def check_inside(problem: Problem, r: lr.Regions, cells: list[Cell]) -> Found:
 
 def float_inside(cell: Cell) -> list[float] | None:
     """A float inside a bounded cell next to the mean of its corners, if there is one."""
-    mean = [float(sum(column, Fraction(0)) / len(cell.corners)) for column in zip(*cell.corners, strict=True)]
-    around = [[m, math.nextafter(m, -math.inf), math.nextafter(m, math.inf)] for m in mean]
+    means = [sum(column, Fraction(0)) / len(cell.corners) for column in zip(*cell.corners, strict=True)]
+    if max(map(abs, means)) >= 2**1023 or min(map(abs, means)) < Fraction(1, 2**1060):
+        return None  # where floats end, and where they are so rare that those inside may be missed
+    around = [[m, math.nextafter(m, -math.inf), math.nextafter(m, math.inf)] for m in map(float, means)]
     some = (list(p) for p in product(*around))
     return next((p for p in some if cell.holds(tuple(map(Fraction, p)), inside=True)), None)
 
