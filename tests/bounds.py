@@ -410,7 +410,7 @@ def check_inside(problem: Problem, r: lr.Regions, cells: list[Cell]) -> Found:
 def float_inside(cell: Cell) -> list[float] | None:
     """A float inside a bounded cell next to the mean of its corners, if there is one."""
     means = [sum(column, Fraction(0)) / len(cell.corners) for column in zip(*cell.corners, strict=True)]
-    if max(map(abs, means)) >= 2**1023 or min(map(abs, means)) < Fraction(1, 2**1060):
+    if any(abs(m) >= 2**1023 or 0 < abs(m) < Fraction(1, 2**1060) for m in means):
         return None  # where floats end, and where they are so rare that those inside may be missed
     around = [[m, math.nextafter(m, -math.inf), math.nextafter(m, math.inf)] for m in map(float, means)]
     some = (list(p) for p in product(*around))
