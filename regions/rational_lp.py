@@ -231,7 +231,7 @@ def _dyadic_points(rows: Sequence[Row], inside: Point, tries: Iterator[int], n_p
         return
     ends = [least(rows, [sign] + [0] * d, inside) for sign in (1, -1)]
     low, high = (None if end.direction else sign * end.value for end, sign in zip(ends, (1, -1), strict=True))
-    for place in _places(low, high, n_places if d > 1 else 1):
+    for place in _places(low, high, inside[0], n_places):
         shifted = [(row[1:-1], row[0] * place + row[-1]) for row in rows]
         rest = [(*(a * c.denominator for a in own), c.numerator) for own, c in shifted]
         if d == 1:
@@ -242,15 +242,17 @@ def _dyadic_points(rows: Sequence[Row], inside: Point, tries: Iterator[int], n_p
             )
 
 
-def _places(low: Fraction | None, high: Fraction | None, n: int) -> Iterator[Fraction]:
-    """The float of shortest representation strictly between two numbers, and others spread evenly, if there are any."""
+def _places(low: Fraction | None, high: Fraction | None, inside: Fraction, n: int) -> Iterator[Fraction]:
+    """Floats strictly between two numbers: that of shortest representation, some near to `inside`, some others."""
     first = shortest(low, high)
     if first is None:
         return
-    yield first
+    near = as_float(inside)
+    some = [as_float(first), *(near + k * math.ulp(near) for k in sorted(range(-n // 4, n // 4 + 1), key=abs))]
     if low is not None and high is not None:
-        spread = {as_float(low + (high - low) * Fraction(k, n)): None for k in range(1, n)}
-        yield from (p for p in map(Fraction, filter(math.isfinite, spread)) if low < p < high and p != first)
+        some += [as_float(low + (high - low) * Fraction(k, n)) for k in range(1, n)]
+    places = map(Fraction, filter(math.isfinite, dict.fromkeys(some)))
+    yield from (p for p in places if (low is None or low < p) and (high is None or p < high))
 
 
 def shortest(low: Fraction | None, high: Fraction | None) -> Fraction | None:
@@ -265,7 +267,8 @@ def shortest(low: Fraction | None, high: Fraction | None) -> Fraction | None:
             unit = Fraction(2) ** exponent
             place = (math.ceil(high / unit) - 1) * unit
             if low < place:
-                return place if Fraction(as_float(place)) == place else None
+                near = as_float(place)
+                return place if math.isfinite(near) and Fraction(near) == place else None
         return None
     mirrored = shortest(-high, None if low is None else -low)
     return None if mirrored is None else -mirrored
