@@ -48,20 +48,32 @@ def _value(za: float, zb: float, wa: float, wb: float, key: float) -> float:
 
 
 @scalar
+def _terms(za: float, zb: float, wa: float, wb: float, key: float) -> float:
+    """The sum of the sizes of what `_value` adds up: it errs by three roundings of that at most."""
+    if wa > 0.0 and wb > 0.0:
+        return 3.0 * (abs(za) + abs(zb))
+    if wa > 0.0:
+        return abs(za) + abs(key * zb)
+    return abs(zb) + abs(key * za)
+
+
+@scalar
 def _weights(
     wa: float, wb: float, low: float, mid: float, high: float, low_is_a: bool, high_is_b: bool
 ) -> tuple[float, float]:
-    """Weights of the neighbours at `low` and `high` for the point at `mid`; an end at infinity is a direction."""
+    """Weights of the neighbours at `low` and `high` for the point at `mid`; an end at infinity is a direction.
+
+    Each errs by some roundings of itself. One less the other would not: it may be tiny, and its row large.
+    """
     if high_is_b and wb == 0.0:
         return 1.0, mid - low
     if low_is_a and wa == 0.0:
         return high - mid, 1.0
-    x = (mid - low) / (high - low)
-    if not x >= 0.0:
-        x = 0.0
-    elif x > 1.0:
-        x = 1.0
-    return 1.0 - x, x
+    ca = (high - mid) / (high - low)
+    cb = (mid - low) / (high - low)
+    if not (ca >= 0.0 and cb >= 0.0):  # there is no room between keys
+        return 0.5, 0.5
+    return ca, cb
 
 
 @section
@@ -79,8 +91,12 @@ def _refine_row(
     hi: int,
     n_groups: int,
     base: int,
+    bend: float,
 ) -> None:
-    """Row of the next layer at breakpoint `mid`, from `lo` and `hi`; numbered 0 (left end) to n_groups + 1."""
+    """Row of the next layer at breakpoint `mid`, from `lo` and `hi`; numbered 0 (left end) to n_groups + 1.
+
+    `bend` is the most that slopes change at one breakpoint, in sum.
+    """
     wa = chain.vertex[i, WEIGHT]
     wb = chain.vertex[i + 1, WEIGHT]
     low_is_a = lo == 0
@@ -95,6 +111,8 @@ def _refine_row(
     blend(new.z_next, v, a, b, ca, cb)
     kinks = 0
     total = 0.0
+    terms = 0.0
+    finite = wa > 0.0 and wb > 0.0
     for r in range(c.offset[i], c.offset[i + 1]):
         g = c.group[r]
         if g <= lo or g >= hi:
@@ -106,6 +124,12 @@ def _refine_row(
         at_lo = za if low_is_a else _value(za, zb, wa, wb, key_lo)
         at_hi = zb if high_is_b else _value(za, zb, wa, wb, key_hi)
         at_mid = 0.0 if g == mid else _value(za, zb, wa, wb, key_mid)
+        far = abs(za) + abs(zb)
+        if not finite:
+            far = ca * _terms(za, zb, wa, wb, key_lo) + cb * _terms(za, zb, wa, wb, key_hi)
+            far += _terms(za, zb, wa, wb, key_mid)
+        far *= cut.bend[k]
+        terms += far * far if cut.is_relu else abs(far)  # ReLUs have one bend each
         if (chain.negative[i, k >> 6] >> np.uint64(k & 63)) & np.uint64(1):  # rises through zero at g
             at_lo = 0.0
             if mid < g:
@@ -121,7 +145,12 @@ def _refine_row(
     size = ca * new.vertex[a, NH] + cb * new.vertex[b, NH]
     if not cut.is_relu:
         size += np.sqrt(total) * SLACK
-    rounding = 2.0 * (kinks + 16) * UNIT * size
+    # at `lo` and `hi` there are bends, to within what their own keys were rounded
+    zna = chain.vertex[i, ZN]
+    znb = chain.vertex[i + 1, ZN]
+    own = bend * (ca * _terms(zna, znb, wa, wb, key_lo) + cb * _terms(zna, znb, wa, wb, key_hi))
+    rounding = 2.0 * (kinks + 16) * UNIT * size + 2.0 * UNIT * own
+    rounding += 12.0 * UNIT * (np.sqrt(terms) if cut.is_relu else terms) * SLACK
     new.vertex[v, G] = ca * new.vertex[a, G] + cb * new.vertex[b, G] + rounding
     new.vertex[v, NH] = size
     new.vertex[v, NEXT_GRAIN] = np.nan
@@ -134,8 +163,9 @@ def _refine_row(
         and places
         and is_sum(key_hi, -key_lo, width)
         and is_sum(key_mid, -key_lo, key_mid - key_lo)
+        and is_sum(key_hi, -key_mid, key_hi - key_mid)
+        and is_product(ca, width, key_hi - key_mid)
         and is_product(cb, width, key_mid - key_lo)
-        and is_sum(1.0, -cb, ca)
     ):
         # every number met above is a multiple of 2^grain, at most 2^53 of them: nothing was rounded
         weights = grain(ca) + grain(cb)
@@ -292,9 +322,13 @@ def refine(
         else:
             reach = chain.vertex[i, ZN]
         last = 0
+        bend = 0.0
+        own = 0.0
         for r in range(c.offset[i], c.offset[i + 1]):
             g = c.group[r]
             v = base + g
+            own = abs(cut.bend[c.plane[r]]) + (own if g == last else 0.0)
+            bend = max(bend, own)
             if g != last:
                 last = g
                 group_key[g] = c.key[r]
@@ -326,7 +360,7 @@ def refine(
                 known = not np.isnan(chain.vertex[i, GRAIN] + chain.vertex[i + 1, GRAIN])
                 new.vertex[v, NEXT_GRAIN] = norms[GRAIN_W] if known and group_delta[mid] == 0.0 else np.nan
             else:
-                _refine_row(chain, new, cut, c, i, group_key, group_delta, norms, lo, mid, hi, n_groups, base)
+                _refine_row(chain, new, cut, c, i, group_key, group_delta, norms, lo, mid, hi, n_groups, base, bend)
             stack[2 * depth] = lo
             stack[2 * depth + 1] = mid
             stack[2 * depth + 2] = mid

@@ -174,7 +174,7 @@ class PlaneComplex:
         q = p - np.repeat(p[first], np.diff(self.cell_offsets), axis=0)
         shift = exponents(np.maximum.reduceat(np.abs(q), first))[:, None]
         q = np.ldexp(q, -np.repeat(shift, np.diff(self.cell_offsets), axis=0))
-        twice = q[:, 0] * q[following, 1] - q[:, 1] * q[following, 0]
+        twice = np.maximum(q[:, 0] * q[following, 1] - q[:, 1] * q[following, 0], 0.0)  # less by rounding alone
         moment = np.add.reduceat(twice[:, None] * (q + q[following]), first)
         total = np.add.reduceat(twice, first)[:, None]
         middle = np.divide(moment, 3 * total, out=np.zeros_like(moment), where=total > 0)

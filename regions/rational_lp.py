@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 import flint
 import numpy as np
@@ -214,12 +215,15 @@ def inside_or_interior(rows: Sequence[Row], inside: Point | None, d: int) -> Poi
 def floats_inside(rows: Sequence[Row], inside: Point) -> NDArray[np.float64] | None:
     """Floats where all slacks are positive, near to a rational point where they are; None if none are found.
 
-    Those nearest to it if they will do. Else one coordinate after the other is put where its binary representation is
+    Those nearest to it, or next to these, if they will do. Else one coordinate after the other is put where its binary representation is
     shortest, of all places that leave some for the others, or if none of these has a float, at some of the others.
     """
-    near = as_floats(inside)
-    if np.isfinite(near).all() and all(slack(row, [Fraction(v) for v in near.tolist()]) > 0 for row in rows):
-        return near
+    near = as_floats(inside).tolist()
+    if all(map(math.isfinite, near)):
+        steps = (0, 1, -1) if len(near) <= 4 else (0,)
+        for some in product(*([v + k * math.ulp(v) for k in steps] for v in near)):
+            if is_inside(rows, list(map(Fraction, some))):
+                return np.array(some)
     found = next(_dyadic_points(rows, inside, iter(range(_MOST_PLACES)), _FIRST_PLACES), None)
     return None if found is None else as_floats(found)
 

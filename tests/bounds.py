@@ -23,7 +23,7 @@ from bound_cases import Cell, Exact, Facet, Problem, bound_case, homogeneous, va
 from naive import forward
 
 BITS = 300
-SECONDS = 20  # of processor time for one problem
+SECONDS = 100  # of processor time for one problem, with what is compiled
 Found = Iterator[str]
 
 # Exact and enclosed numbers
@@ -595,7 +595,7 @@ def _crossings(facet: Facet) -> Iterator[arb]:
         place = (-ball(Fraction(b)) + sign * ball(square).sqrt()) / ball(Fraction(a))
         if not (place < 0 or place > 1):
             x, y = (ball(v) + place * ball(s) for v, s in zip(p, step, strict=True))
-            angle = arb.atan2(y, x)
+            angle = arb.pi() - arb.atan2(y, -x) if x.mid() < 0 else arb.atan2(y, x)  # no cut at pi
             yield angle + 2 * arb.pi() if angle.mid() < 0 else angle
 
 

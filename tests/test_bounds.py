@@ -27,6 +27,10 @@ def test_random_problems(first: int) -> None:
     assert not bound_report(range(first, first + 20))
 
 
+def test_a_line_with_breakpoints_close_together_and_far_away() -> None:
+    assert not bound_report([204653])
+
+
 def test_centroids_of_thin_and_of_unbounded_cells() -> None:
     """Cells on R^2 that floats give no volume, and all of R."""
     problem = bound_case(77)
