@@ -48,6 +48,7 @@ HELD = 3  # likewise, but the multipliers of the dictionary may prove exactly th
 
 _BELOW = -(2.0**-30)
 _VANISHING = 2.0**-1070
+_NORMAL = 2.0**-1022  # the least number that has all digits
 
 
 class Parents(NamedTuple):
@@ -80,6 +81,8 @@ class Work(NamedTuple):
     sums: Floats  # (m + d + 1,)
     basic: Ints  # (m + d + 1,)
     nonbasic: Ints  # (d,)
+    opposite: Ints  # (m,)
+    room: Floats  # (m,)
     pivot: Floats  # (1, width)
     far: Floats  # (2, d) points
     scratch: Floats  # (6, width)
@@ -92,16 +95,29 @@ def _fresh(name: str, shape: tuple[int, ...], dtype: type = np.float64) -> NDArr
 def work_for(m: int, d: int, array: Callable[..., NDArray[Any]] = _fresh) -> Work:
     """Memory for linear programs of d variables and up to m constraints; `array` makes one of a name and a shape."""
     width = -(-(d + 1) // 8) * 8
+    size = (m + d + 1) * width
+    memory = array("table", (size + 7,))
+    first = -memory.__array_interface__["data"][0] % 64 // 8  # of a line of the cache, of eight numbers
     return Work(
         rows=array("rows", (m, d + 1)),
         error=array("error", (m, 2)),
-        table=array("table", (m + d + 1, width)),
+        table=memory[first : first + size].reshape(m + d + 1, width),
         sums=array("sums", (m + d + 1,)),
         basic=array("basic", (m + d + 1,), np.int64),
         nonbasic=array("nonbasic", (d,), np.int64),
+        opposite=array("opposite", (m,), np.int64),
+        room=array("room", (m,)),
         pivot=array("pivot", (1, width)),
         far=array("far", (2, d)),
         scratch=array("scratch", (6, width)),
+    )
+
+
+@scalar
+def search(d: int, n_rows: int, limit: float, work: Work) -> tuple[int, int]:
+    """Walk down in a dictionary that has a row for each constraint; see `descend`."""
+    return descend(
+        d, n_rows, limit, work.table, work.basic, work.nonbasic, work.opposite[:0], work.room, work.pivot, work.far, 0
     )
 
 
@@ -134,14 +150,26 @@ def _scale_row(rows: Floats, error: Floats, i: int, d: int) -> None:
         factor *= 0.5
     while largest * factor < 0.5 and factor < 2.0**1000:
         factor *= 2.0
+    is_exact = factor >= 1.0 or _stays_exact(rows, error, i, d, factor)
     has_constant = rows[i, d] != 0.0
     for c in range(d + 1):
         rows[i, c] *= factor
     error[i, LINEAR] *= factor
     error[i, CONSTANT] *= factor
-    if factor < 1.0:  # which is exact but for numbers that vanish
+    if not is_exact:
         error[i, LINEAR] += _VANISHING
         error[i, CONSTANT] += _VANISHING if has_constant else 0.0
+
+
+@scalar
+def _stays_exact(rows: Floats, error: Floats, i: int, d: int, factor: float) -> bool:
+    """Whether a row and its errors have all their digits when they are scaled by a power of two."""
+    least = np.inf
+    for c in range(d + 1):
+        least = min(least, abs(rows[i, c]) if rows[i, c] != 0.0 else np.inf)
+    for own in (error[i, LINEAR], error[i, CONSTANT]):
+        least = min(least, own if own > 0.0 else np.inf)
+    return least * factor >= _NORMAL
 
 
 @scalar
@@ -236,7 +264,7 @@ def verdict(m: int, d: int, z: Floats, z_error: Floats, g: int, sign: float, hei
     set_goal(z, g, sign, d, work.table)
     limit = _BELOW * height
     while True:
-        status, n_rows = descend(d, n_rows, limit, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+        status, n_rows = search(d, n_rows, limit, work)
         if status == LEAST:
             for c in range(d):
                 work.far[0, c] = work.table[1 + c, d]
@@ -265,7 +293,7 @@ def _proven_side(n_rows: int, d: int, z: Floats, z_error: Floats, g: int, reach:
     """
     for sign in (1.0, -1.0):
         set_goal(z, g, sign, d, work.table)
-        status, n_rows = descend(d, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+        status, n_rows = search(d, n_rows, -np.inf, work)
         if status == LEAST and never_negative(
             work.rows, work.error, z, z_error, g, sign, d, reach, work.table, work.nonbasic, work.scratch
         ):
@@ -327,7 +355,7 @@ def choose(parents: Parents, cells: Cells, n_parents: int, n_planes: int, reach:
             limit = _BELOW * abs(height)
             if work.table[0, d] < limit:
                 continue
-            status, n_rows = descend(d, n_rows, limit, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+            status, n_rows = search(d, n_rows, limit, work)
             if status == LEAST and never_negative(
                 work.rows, work.error, parents.z, parents.z_error, g, sign, d, reach, work.table, work.nonbasic,
                 work.scratch,

@@ -89,26 +89,46 @@ def _compiled_eight_near(typing_context: Any, words: Any, q: Any, own: Any, leas
     return types.uint64(words, types.int64, types.uint64, types.int64), generate
 
 
+def _place(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, row: Any, k: Any) -> Any:
+    """Where eight numbers of a row begin."""
+    own = context.make_array(kind)(context, builder, array)
+    (stride, size) = builder.extract_value(own.strides, 0), builder.extract_value(own.strides, 1)
+    offset = builder.add(builder.mul(row, stride), builder.mul(k, size))
+    octets = builder.gep(builder.bitcast(own.data, ir.IntType(8).as_pointer()), [offset])
+    return builder.bitcast(octets, _VECTOR.as_pointer())
+
+
 @intrinsic
 def _compiled_add_eight(typing_context: Any, to: Any, r: Any, factor: Any, source: Any, i: Any, k: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        places = []
-        for number, row in ((0, 1), (3, 4)):
-            array = context.make_array(signature.args[number])(context, builder, arguments[number])
-            (stride, size) = builder.extract_value(array.strides, 0), builder.extract_value(array.strides, 1)
-            offset = builder.add(builder.mul(arguments[row], stride), builder.mul(arguments[5], size))
-            octets = builder.gep(builder.bitcast(array.data, ir.IntType(8).as_pointer()), [offset])
-            places.append(builder.bitcast(octets, _VECTOR.as_pointer()))
-        own, added = (builder.load(place, align=8) for place in places)
+        place = _place(context, builder, signature.args[0], arguments[0], arguments[1], arguments[5])
+        other = _place(context, builder, signature.args[3], arguments[3], arguments[4], arguments[5])
+        own, added = (builder.load(one, align=8) for one in (place, other))
         product = builder.fmul(added, _spread(builder, _VECTOR, arguments[2]))
-        builder.store(builder.fadd(own, product), places[0], align=8)
+        builder.store(builder.fadd(own, product), place, align=8)
         return context.get_dummy_value()
 
     return types.void(to, types.int64, types.float64, source, types.int64, types.int64), generate
 
 
+@intrinsic
+def _compiled_add_eight_squares(typing_context: Any, to: Any, r: Any, source: Any, i: Any, k: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        place = _place(context, builder, signature.args[0], arguments[0], arguments[1], arguments[4])
+        other = _place(context, builder, signature.args[2], arguments[2], arguments[3], arguments[4])
+        own, added = (builder.load(one, align=8) for one in (place, other))
+        builder.store(builder.fadd(own, builder.fmul(added, added)), place, align=8)
+        return context.get_dummy_value()
+
+    return types.void(to, types.int64, source, types.int64, types.int64), generate
+
+
 def _plain_add_eight(to: Any, r: int, factor: float, source: Any, i: int, k: int) -> None:
     to[r, k : k + _LANES] += factor * source[i, k : k + _LANES]
+
+
+def _plain_add_eight_squares(to: Any, r: int, source: Any, i: int, k: int) -> None:
+    to[r, k : k + _LANES] += source[i, k : k + _LANES] ** 2
 
 
 def _plain_eight_near(words: Any, q: int, own: np.uint64, least: int) -> np.uint64:
@@ -166,3 +186,8 @@ add_eight: Callable[[Any, int, float, Any, int, int], None] = (
     _plain_add_eight if config.DISABLE_JIT else _compiled_add_eight
 )
 """Add factor times source[i, k], ..., source[i, k + 7] to to[r, k], ..., to[r, k + 7]."""
+
+add_eight_squares: Callable[[Any, int, Any, int, int], None] = (
+    _plain_add_eight_squares if config.DISABLE_JIT else _compiled_add_eight_squares
+)
+"""Add the squares of source[i, k], ..., source[i, k + 7] to to[r, k], ..., to[r, k + 7]."""

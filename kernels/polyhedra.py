@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ._jit import loop, scalar
 from .bounds import SLACK, UNIT
-from .halfspaces import CUTS, HELD, UNPROVEN, Work, copy_row, gather, verdict
+from .halfspaces import CUTS, HELD, UNPROVEN, Work, copy_row, gather, search, verdict
 from .instructions import add
 from .programs import grows
 from .proofs import CONSTANT, LINEAR, inside, least_value, never_negative, value
-from .simplex import ENDLESS, FREE, GOAL, LEAST, begin, descend, set_goal
+from .simplex import ENDLESS, FREE, GOAL, LEAST, begin, descend, pair_up, set_goal
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,12 +44,16 @@ def facets(offset: Ints, rows: Floats, error: Floats, point: Floats, reach: Floa
         first = offset[p]
         m = gather(offset, rows, error, p, d, work)
         n_rows = begin(work.rows, m, d, point, p, work.table, work.basic, work.nonbasic)
+        n_rows = pair_up(work.rows, m, d, n_rows, work.table, work.basic, work.opposite, work.room)
         for k in range(m):
             answer[first + k] = UNKNOWN
         k = _nearest(first, d, n_rows, work, answer)
         while k >= 0:
             set_goal(work.rows, k, 1.0, d, work.table)
-            status, n_rows = descend(d, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+            status, n_rows = descend(
+                d, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.opposite, work.room, work.pivot,
+                work.far, 0,
+            )  # fmt: skip
             _held_facets(first, m, d, n_rows, work, answer, beyond)
             if answer[first + k] == UNKNOWN:
                 answer[first + k] = _LATER
@@ -79,8 +83,16 @@ def _nearest(first: int, d: int, n_rows: int, work: Work, answer: Octets) -> int
     best = -1
     least = np.inf
     for r in range(1 + d, n_rows):
-        if answer[first + work.basic[r]] == UNKNOWN and work.table[r, d] < least:
-            best, least = work.basic[r], work.table[r, d]
+        k = work.basic[r]
+        if answer[first + k] == UNKNOWN and work.table[r, d] < least:
+            best, least = k, work.table[r, d]
+        other = work.opposite[k]
+        if other >= 0 and answer[first + other] == UNKNOWN and work.room[k] - work.table[r, d] < least:
+            best, least = other, work.room[k] - work.table[r, d]
+    for j in range(d):
+        other = -1 if work.nonbasic[j] == FREE else work.opposite[work.nonbasic[j]]
+        if other >= 0 and answer[first + other] == UNKNOWN and work.room[other] < least:
+            best, least = other, work.room[other]
     return best
 
 
@@ -131,6 +143,11 @@ def _held_facets(first: int, m: int, d: int, n_rows: int, work: Work, answer: Oc
             rate = work.sums[r] - 2.0 * table[r, j]
             if rate < 0.0:
                 length = min(length, table[r, d] / -rate)
+            elif rate > 0.0:
+                length = min(length, (work.room[work.basic[r]] - table[r, d]) / rate)
+        for i in range(d):
+            if i != j and work.nonbasic[i] != FREE:
+                length = min(length, work.room[work.nonbasic[i]])
         if not length > 0.0:
             continue
         length = 0.5 * length if length < np.inf else 1.0
@@ -195,7 +212,7 @@ def centres(
         _lifted_point(work.rows, m, d, norm, first, point, p, lifted)
         n_rows = begin(work.rows, m, d + 1, lifted, 0, work.table, work.basic, work.nonbasic)
         set_goal(goal, 0, 1.0, d + 1, work.table)
-        status, n_rows = descend(d + 1, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+        status, n_rows = search(d + 1, n_rows, -np.inf, work)
         radius[p, 1] = np.inf
         for c in range(d):
             centre[p, c] = work.table[1 + c, d + 1]
@@ -235,7 +252,7 @@ def ends(offset: Ints, rows: Floats, error: Floats, point: Floats, work: Work, l
         _sum_of_normals(m, d, work, goal, goal_error)
         n_rows = begin(work.rows, m, d, point, p, work.table, work.basic, work.nonbasic)
         set_goal(goal, 0, 1.0, d, work.table)
-        status, n_rows = descend(d, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+        status, n_rows = search(d, n_rows, -np.inf, work)
         for k in range(m):  # constants are of no concern to directions
             work.rows[k, d] = 0.0
             work.error[k, CONSTANT] = 0.0

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import loop, scalar
-from .halfspaces import Work
+from .halfspaces import Work, search
 from .proofs import CONSTANT, LINEAR, inside, least_value, value
-from .simplex import BELOW, ENDLESS, LEAST, begin, descend, set_goal
+from .simplex import BELOW, ENDLESS, LEAST, begin, set_goal
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,7 +72,7 @@ def _interior(rows: Floats, error: Floats, first: int, last: int, d: int, work: 
     set_goal(height, 0, 1.0, d + 1, work.table)
     limit = _SOME
     while True:
-        status, n_rows = descend(d + 1, n_rows, limit, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+        status, n_rows = search(d + 1, n_rows, limit, work)
         for c in range(d):
             point[p, c] = work.table[1 + c, d + 1] if status == LEAST else work.far[0, c]
         if _all_positive(rows, error, first, last, point, p, d):
@@ -136,7 +136,7 @@ def optima(offset: Ints, rows: Floats, error: Floats, goal: Floats, work: Work, 
                 work.rows[i, c] = rows[first + i, c]
         n_rows = begin(work.rows, m, d, point, p, work.table, work.basic, work.nonbasic)
         set_goal(goal, p, 1.0, d, work.table)
-        status, n_rows = descend(d, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+        status, n_rows = search(d, n_rows, -np.inf, work)
         if status == LEAST:
             low[p] = least_value(
                 work.rows, work.error, goal, error, p, 1.0, d, nowhere, work.table, work.nonbasic, work.scratch
@@ -201,7 +201,7 @@ def grows(m: int, d: int, work: Work, lifted: Floats, height: Floats, g: int) ->
     lifted[0, d] = -1.0
     n_rows = begin(work.rows, m + 2 * d + 1, d + 1, lifted, 0, work.table, work.basic, work.nonbasic)
     set_goal(height, g, 1.0, d + 1, work.table)
-    status, n_rows = descend(d + 1, n_rows, -np.inf, work.table, work.basic, work.nonbasic, work.pivot, work.far, 0)
+    status, n_rows = search(d + 1, n_rows, -np.inf, work)
     for c in range(d):
         lifted[0, c] = work.table[1 + c, d + 1]
     for k in range(m):

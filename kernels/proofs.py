@@ -35,7 +35,19 @@ def value(rows: Floats, error: Floats, i: int, x: Floats, r: int, d: int) -> tup
     total = rows[i, d]
     size = abs(total)
     reach = 0.0
-    for c in range(d):
+    sum_0 = sum_1 = sum_2 = sum_3 = 0.0  # that need not wait for each other
+    last = d & ~3
+    for c in range(0, last, 4):
+        term_0, term_1 = rows[i, c] * x[r, c], rows[i, c + 1] * x[r, c + 1]
+        term_2, term_3 = rows[i, c + 2] * x[r, c + 2], rows[i, c + 3] * x[r, c + 3]
+        sum_0 += term_0
+        sum_1 += term_1
+        sum_2 += term_2
+        sum_3 += term_3
+        size = add(size, (abs(term_0) + abs(term_1)) + (abs(term_2) + abs(term_3)))
+        reach = add(reach, (abs(x[r, c]) + abs(x[r, c + 1])) + (abs(x[r, c + 2]) + abs(x[r, c + 3])))
+    total += (sum_0 + sum_1) + (sum_2 + sum_3)
+    for c in range(last, d):
         term = rows[i, c] * x[r, c]
         total += term
         size = add(size, abs(term))

@@ -6,6 +6,9 @@ variable is either the slack of a constraint that is held, or free: the search b
 is known, with the coordinates' differences from it as d free variables, so that there is no first phase. A free
 variable moves either way, and once a constraint stops it, that constraint takes its place for good.
 
+Two parallel constraints that leave a layer between them may share a row: the slack of one is the width of the layer
+less that of the other, which is minded wherever a step may end (bounded variables: Dantzig 1955).
+
 Rows of the table are padded with zeros to a multiple of eight entries, which are added at a time.
 
 Nothing here is proven: floats look for a point or for multipliers, and `proofs` decides what those show. So the
@@ -18,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import scalar
-from .instructions import add_eight
+from .instructions import add_eight, add_eight_squares
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,21 +91,53 @@ def set_goal(goal: Floats, g: int, sign: float, d: int, table: Floats) -> None:
 
 
 @scalar
+def pair_up(rows: Floats, m: int, d: int, n_rows: int, table: Floats, basic: Ints, opposite: Ints, room: Floats) -> int:
+    """Keep one row of the dictionary, where it begins, for two constraints that are parallel and follow each other.
+
+    The slack of the `opposite` constraint, -1 if there is none, is `room` less that of the one itself. Returns the
+    number of rows.
+    """
+    for i in range(m):
+        opposite[i] = -1
+        room[i] = np.inf
+    for i in range(m - 1):
+        is_opposite = opposite[i] < 0
+        for c in range(d):
+            is_opposite = is_opposite and rows[i, c] == -rows[i + 1, c]
+        if is_opposite:
+            opposite[i], opposite[i + 1] = i + 1, i
+            room[i] = room[i + 1] = max(rows[i, d] + rows[i + 1, d], 0.0)
+    r = 1 + d
+    for i in range(1 + d, n_rows):
+        if 0 <= opposite[basic[i]] < basic[i]:
+            continue
+        if r < i:
+            for k in range(table.shape[1]):
+                table[r, k] = table[i, k]
+            basic[r] = basic[i]
+        r += 1
+    return r
+
+
+@scalar
 def descend(
-    d: int, n_rows: int, limit: float, table: Floats, basic: Ints, nonbasic: Ints, pivot: Floats, far: Floats, f: int
+    d: int, n_rows: int, limit: float, table: Floats, basic: Ints, nonbasic: Ints, opposite: Ints, room: Floats,
+    pivot: Floats, far: Floats, f: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Walk down until the goal is least, or a step leads below the limit.
 
-    Returns how it ended and the number of rows. Where a step leads below the limit or has no end, a point on it is
-    written to far[f]: its end, or one where the goal is below the limit by as much as it was above.
+    `opposite` and `room` are as in `pair_up`, or the first is empty. Returns how it ended and the number of rows. Where
+    a step leads below the limit or has no end, a point on it is written to far[f]: its end, or one where the goal is
+    below the limit by as much as it was above.
     """
+    is_paired = opposite.shape[0] > 0
     size = 0.0
     for j in range(d):
         size = max(size, abs(table[GOAL, j]))
     flat = _FLAT * size
     patience = 4 * (n_rows + d)
     for step in range(8 * patience):
-        j, sign = _entering(d, table, nonbasic, flat, step > patience)
+        j, sign = _entering(d, table, nonbasic, flat, step > patience, pivot)
         if j < 0:
             return LEAST, n_rows
         leaving = -1
@@ -110,42 +145,78 @@ def descend(
         steepest = 0.0
         for i in range(1 + d, n_rows):
             slope = sign * table[i, j]
-            if slope < -_PARALLEL:
-                reach = max(table[i, d], 0.0) / -slope
-                if reach < length or (reach == length and -slope > steepest):
-                    length, steepest, leaving = reach, -slope, i
+            height = table[i, d]
+            if slope > 0.0:
+                height = room[basic[i]] - height if is_paired else np.inf
+            slope = abs(slope)
+            stop = length * slope
+            if slope > _PARALLEL and (height < stop or (height == stop and slope > steepest)):
+                length, steepest, leaving = max(height, 0.0) / slope, slope, i
         drop = abs(table[GOAL, j])
-        if leaving < 0 or table[GOAL, d] - drop * length < limit:
-            status = ENDLESS if leaving < 0 else BELOW
-            if leaving < 0:
+        crosses = is_paired and nonbasic[j] != FREE and room[nonbasic[j]] < length
+        if crosses:
+            length = room[nonbasic[j]]
+        if length == np.inf or table[GOAL, d] - drop * length < limit:
+            status = ENDLESS if length == np.inf else BELOW
+            if length == np.inf:
                 length = (2.0 * abs(table[GOAL, d]) + 1.0 + max(-limit, 0.0)) / drop if limit > -np.inf else 1.0
             for c in range(d):
                 far[f, c] = table[1 + c, d] + sign * length * table[1 + c, j]
             return status, n_rows
+        if crosses:
+            _cross(d, n_rows, j, table, nonbasic, opposite, room)
+            continue
+        if is_paired and sign * table[leaving, j] > 0.0:
+            _turn(d, leaving, table, basic, opposite, room)
         n_rows = _exchange(d, n_rows, leaving, j, table, basic, nonbasic, pivot)
     return LOST, n_rows
 
 
 @scalar
-def _entering(d: int, table: Floats, nonbasic: Ints, flat: float, first: bool) -> tuple[int, float]:
-    """The nonbasic variable to move, and which way: free ones first, the one of steepest slope or, if asked, the first.
+def _cross(d: int, n_rows: int, j: int, table: Floats, nonbasic: Ints, opposite: Ints, room: Floats) -> None:
+    """From a constraint that is held to the opposite one."""
+    width = room[nonbasic[j]]
+    for r in range(n_rows):
+        table[r, d] += width * table[r, j]
+        table[r, j] = -table[r, j]
+    nonbasic[j] = opposite[nonbasic[j]]
 
-    Taking the first of them, in the order of their constraints, cannot go round in circles (Bland 1977).
+
+@scalar
+def _turn(d: int, i: int, table: Floats, basic: Ints, opposite: Ints, room: Floats) -> None:
+    """Let the slack of the opposite constraint have a row of the dictionary."""
+    for k in range(d):
+        table[i, k] = -table[i, k]
+    table[i, d] = room[basic[i]] - table[i, d]
+    basic[i] = opposite[basic[i]]
+
+
+@scalar
+def _entering(d: int, table: Floats, nonbasic: Ints, flat: float, first: bool, square: Floats) -> tuple[int, float]:
+    """The nonbasic variable to move, and which way: free ones first, the steepest edge or, if asked, the first one.
+
+    Slopes are per length of the edges in space (Goldfarb & Reid, A practicable steepest-edge simplex algorithm,
+    Mathematical Programming 12, 1977), whose squares are put to square[0]. Taking the first variable, in the order of
+    their constraints, cannot go round in circles (Bland 1977).
     """
+    for j in range(table.shape[1]):
+        square[0, j] = 0.0
+    for k in range(0, table.shape[1], 8):
+        for c in range(d):
+            add_eight_squares(square, 0, table, 1 + c, k)
     best = -1
-    steepest = flat
+    height = length = 0.0  # squares of the best one's
     free = False
     for j in range(d):
         slope = table[GOAL, j]
-        if nonbasic[j] == FREE:
-            if abs(slope) > steepest or (not free and abs(slope) > flat):
-                best, steepest, free = j, abs(slope), True
-        elif not free and -slope > flat:
-            if first:
-                if best < 0 or nonbasic[j] < nonbasic[best]:
-                    best = j
-            elif -slope > steepest:
-                best, steepest = j, -slope
+        is_free = nonbasic[j] == FREE
+        if not (abs(slope) if is_free else -slope) > flat or (free and not is_free):
+            continue
+        if first and not is_free:
+            if best < 0 or nonbasic[j] < nonbasic[best]:
+                best = j
+        elif best < 0 or (is_free and not free) or slope * slope * length > height * square[0, j]:
+            best, height, length, free = j, slope * slope, square[0, j], is_free
     if best < 0:
         return -1, 1.0
     return best, -1.0 if table[GOAL, best] > 0.0 else 1.0

@@ -67,10 +67,10 @@ def cell_pieces(activation: Activation, words: NDArray[np.uint64]) -> NDArray[np
     neuron = activation.hyperplane_neuron
     if m == activation.n_neurons and (neuron == np.arange(m)).all():
         return bits.astype(np.int64)
-    out = np.zeros((*words.shape[:-1], activation.n_neurons), np.int64)
-    for k in range(m):
-        out[..., neuron[k]] += bits[..., k]
-    return out
+    first = np.searchsorted(neuron, np.arange(activation.n_neurons + 1))
+    total = np.zeros((*words.shape[:-1], m + 1), np.int64)
+    bits.cumsum(axis=-1, out=total[..., 1:])
+    return np.asarray(np.diff(total[..., first]))
 
 
 class ExactCells:

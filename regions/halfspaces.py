@@ -27,7 +27,6 @@ from .domain.chart import HalfspaceChart
 from .engine import Engine, Tally
 from .fitted import Fitted, fitted
 from .pool import Buffers, Pool
-from .program import Step
 from .rational_lp import implied, inside_or_interior
 from .rows import ExactCell, Frame, Lines, Rows, frame_of
 
@@ -198,7 +197,7 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
         state[kernels.PLANE], state[kernels.N_CELLS] = planes.number, block.n_cells
         cells = kernels.Cells(block.point, block.inside, block.parent, block.sign, block.mask)
         crowd = max(CROWD, block.n_cells)
-        above_others = follows(self.program.steps[number]).view(np.uint8)
+        above_others = self.program.steps[number].follows.view(np.uint8)
         work = self.work(block)
         fitted_before = -1
         while True:
@@ -207,7 +206,7 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
             )
             if status == kernels.NEED_ROOM:
                 self.budget.check()
-                cells = kernels.Cells(*(np.concatenate([old, np.empty_like(old)]) for old in cells))
+                cells = enlarged(cells, max(PART, len(cells.point)))
             elif status != kernels.ASK:
                 break
             elif fitted_before < state[kernels.PLANE] and self.is_worth_fitting(cells, state, number):
@@ -289,7 +288,7 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
         state[kernels.N_CELLS] += 1
         for array in cells:
             array[new] = array[i]
-        lower = np.flatnonzero(follows(step)[plane::-1].cumprod()[::-1]) - 1
+        lower = np.flatnonzero(step.follows[plane::-1].cumprod()[::-1]) - 1
         for j, point, sign in ((i, above, 1), (new, below, -1)):
             put_bit(cells.mask[j], plane, True)
             put_bit(cells.sign[j], plane, sign > 0)
@@ -396,9 +395,9 @@ class Halfspaces(Engine[HalfspaceBlock, Buffers, None, HalfspaceCells]):
         raise AssertionError("the volumes of cells given by inequalities are not summed up")
 
 
-def follows(step: Step) -> Flags:
-    """(m,) whether a hyperplane of a step is another, higher threshold of the neuron of the one before."""
-    return np.asarray(np.diff(step.activation.hyperplane_neuron, prepend=-1) == 0)
+def enlarged(cells: kernels.Cells, more: int) -> kernels.Cells:
+    """Room for more cells."""
+    return kernels.Cells(*(np.concatenate([own, np.empty((more, *own.shape[1:]), own.dtype)]) for own in cells))
 
 
 def parents_of(block: HalfspaceBlock) -> kernels.Parents:

@@ -30,7 +30,16 @@ from .metric import largest_balls, lengths, nearest
 from .network import Network
 from .program import Program, compile_network
 from .rational_lp import Point, as_floats, inside_or_interior, least, slack, violated
-from .rows import Frame, Rows, is_multiple, settle_doubtful, signs_behind, through
+from .rows import (
+    Frame,
+    Rows,
+    bounds_of,
+    is_multiple,
+    positive_between,
+    settle_doubtful,
+    signs_behind,
+    through,
+)
 from .settle import Settler
 
 Flags = NDArray[np.bool_]
@@ -38,6 +47,8 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
+
+LARGE = 1 << 10  # coefficients of a cell
 
 
 @dataclass(frozen=True)
@@ -270,19 +281,39 @@ class Surroundings:
         at = np.argwhere(used[alone])[:, 1]
         height, slope = rows[alone, at] * point[at] + rows[alone, -1], rows[alone, at]
         beyond[np.flatnonzero(alone), at] = point[at] - 2 * height / slope
-        kept, inner = np.setdiff1d(np.arange(d), at), np.flatnonzero(~alone)
+        kept = np.setdiff1d(np.arange(d), at)
+        every = np.ascontiguousarray(rows[:, [*kept, d]])
+        implied, reach = self._between_bounds(every, error, ~alone)
+        answer[implied] = polyhedra.NO
+        inner = np.flatnonzero(~alone & ~implied)
         own, places = np.empty(len(inner), np.uint8), np.full((len(inner), len(kept)), np.nan)
         held = np.empty((len(inner), len(kept)), np.int64)
         with np.errstate(all="ignore"):
             polyhedra.facets(
-                np.array([0, len(inner)]), np.ascontiguousarray(rows[inner][:, [*kept, d]]), error[inner],
-                point[None, kept], self.frame.reach, work_for(len(inner), len(kept)), own, places, held,
+                np.array([0, len(inner)]), every[inner], error[inner], point[None, kept], reach,
+                work_for(len(inner), len(kept)), own, places, held,
             )  # fmt: skip
         answer[inner] = own
         beyond[np.ix_(inner, kept)] = places
         unknown = np.flatnonzero(own == polyhedra.UNKNOWN)
         bases = {int(inner[i]): inner[held[i][held[i] >= 0]].tolist() for i in unknown.tolist()}
         return answer, beyond, bases
+
+    def _between_bounds(self, rows: Floats, error: Floats, own: Flags) -> tuple[Flags, Floats]:
+        """Which of a cell's own rows those over one coordinate imply, and bounds of the coordinates, empty if none.
+
+        Not for small cells, where searches take less time. A set that holds a point inside the cell and one that
+        violates a constraint alone holds such points as near to the cell as can be, so these bounds, a little larger,
+        are good even where the constraint is one of them.
+        """
+        if rows.size < LARGE:
+            return np.zeros(len(rows), np.bool_), self.frame.reach
+        low, high = bounds_of(rows[own], error[own])
+        implied = own & (np.count_nonzero(rows[:, :-1], axis=1) > 1) & positive_between(rows, error, low, high)
+        reach = np.maximum(np.abs(low), np.abs(high)) * (1 + 2.0**-20)
+        if len(self.frame.reach):
+            reach = np.minimum(reach, self.frame.reach)
+        return implied, reach if np.isfinite(reach).all() else self.frame.reach
 
     def _flat(self, words: list[Words]) -> Flags:
         """Which neurons of the first step are constant on the cell with these signs."""
@@ -306,11 +337,11 @@ class Surroundings:
         safe, largest = np.where(size > 0, size, 1.0), np.abs(rows).max(axis=1)
         unit, off = shrunk / safe[:, None], 2 * (np.sqrt(self.dim) * error[:, 0] + error[:, 1])
         off = 2 * np.divide(off, largest, out=np.zeros_like(off), where=off > 0)  # `shrunk` is half as long at least
-        apart = 1e-9 + (off[:, None] + off) ** 2  # at least what rounding and errors can part equal ones by
-        near = np.triu(~(unit @ unit.T <= 1 - apart), 1) & kept[:, None] & kept  # and what is not finite
-        for i, j in np.argwhere(near).tolist():
-            first, second = self._exact_rows([int(label[i]), int(label[j])], words)
-            if kept[i] and is_multiple(first, second):
+        # equal ones are parted by rounding, less than 1e-9, and by (off_i + off_j)^2 <= w_i + w_j at most
+        w = 2 * off**2
+        near = ~(unit @ unit.T + w <= 1 - 1e-9 - w[:, None])  # and what is not finite
+        for i, j in np.argwhere(np.triu(near, 1)).tolist():
+            if kept[i] and kept[j] and is_multiple(*self._exact_rows([int(label[i]), int(label[j])], words)):
                 kept[j] = False
                 tied[i] = True
         return kept, tied

@@ -119,6 +119,11 @@ class Step:
         scaled = zip(exact, self.intercept.tolist(), units, strict=True)
         return np.array(slopes), np.array([gap_of(Fraction(i) / unit, v) for (_, i), v, unit in scaled])
 
+    @cached_property
+    def follows(self) -> NDArray[np.bool_]:
+        """(m,) whether a hyperplane is another, higher threshold of the neuron of the one before."""
+        return np.asarray(np.diff(self.activation.hyperplane_neuron, prepend=-1) == 0)
+
     @property
     def weight_t(self) -> Floats:
         """(n_in, n_out), scaled."""

@@ -215,8 +215,9 @@ def inside_or_interior(rows: Sequence[Row], inside: Point | None, d: int) -> Poi
 def floats_inside(rows: Sequence[Row], inside: Point) -> NDArray[np.float64] | None:
     """Floats where all slacks are positive, near to a rational point where they are; None if none are found.
 
-    Those nearest to it, or next to these, if they will do. Else one coordinate after the other is put where its binary representation is
-    shortest, of all places that leave some for the others, or if none of these has a float, at some of the others.
+    Those nearest to it, or next to these, if they will do. Else one coordinate after the other is put where its binary
+    representation is shortest, of all places that leave some for the others, or if none of these has a float, at some
+    of the others.
     """
     near = as_floats(inside).tolist()
     if all(map(math.isfinite, near)):

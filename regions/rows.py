@@ -220,6 +220,33 @@ def doubtful(rows: Floats, error: Floats) -> Flags:
         return np.asarray(~(is_finite & (error[:, 0] <= _DOUBT * size)))
 
 
+def bounds_of(rows: Floats, error: Floats) -> tuple[Floats, Floats]:
+    """Proven bounds (d,) of each coordinate, from below and above, by the rows over one coordinate; else infinite."""
+    low, high = np.full(rows.shape[1] - 1, -np.inf), np.full(rows.shape[1] - 1, np.inf)
+    used = rows[:, :-1] != 0
+    own, at = np.nonzero(used & ((used.sum(axis=1) == 1) & (error[:, 0] == 0))[:, None])
+    slope = rows[own, at]
+    end = -rows[own, -1] / slope
+    off = (np.abs(error[own, 1] / slope) + 2 * bounds.UNIT * np.abs(end)) * bounds.SLACK + bounds.TINY
+    np.maximum.at(low, at[slope > 0], (end - off)[slope > 0])
+    np.minimum.at(high, at[slope < 0], (end + off)[slope < 0])
+    return low, high
+
+
+@np.errstate(all="ignore")  # what is not finite proves nothing
+def positive_between(rows: Floats, error: Floats, low: Floats, high: Floats) -> Flags:
+    """Which rows are proven to be positive wherever each coordinate is between its bounds."""
+    size, far = np.abs(rows[:, :-1]), np.maximum(np.abs(low), np.abs(high))
+    least = np.where(rows[:, :-1] > 0, low, high)  # where a term is least, if its sign is known
+    weight = np.where(size > error[:, :1], np.abs(least), far)
+    terms = np.where(size > 0, rows[:, :-1] * least, 0.0)
+    gamma = (rows.shape[1] + 2) * bounds.UNIT
+    off = np.where(size + error[:, :1] > 0, (gamma * size + error[:, :1]) * weight, 0.0).sum(axis=1)
+    off += 2 * np.where((size > 0) & (size <= error[:, :1]), size * far, 0.0).sum(axis=1)
+    off += gamma * np.abs(rows[:, -1]) + error[:, 1]
+    return np.asarray(terms.sum(axis=1) + rows[:, -1] > off * bounds.SLACK + bounds.TINY)
+
+
 def rounded_row(row: Row, shift: Ints) -> tuple[Floats, Floats]:
     """An exact row over t, times a positive number, as floats over t / 2^shift, and bounds of the errors, (2,).
 

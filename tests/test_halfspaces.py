@@ -17,6 +17,7 @@ from halfspaces import differences, patterns_of, report
 from known_nets import degenerate_cases, he_net, relu_net, torch_net
 from linear_regions.network import Activation, Affine, Unit
 from linear_regions.rational_lp import shortest, slack
+from linear_regions.rows import bounds_of, positive_between
 from solids import cube
 
 LAWS = {
@@ -347,3 +348,42 @@ def test_dead_layers_and_identities() -> None:
     assert lr.count_regions(lr.Network.from_arrays([np.eye(7)], [np.zeros(7)]), cube(7)) == 1
     r = lr.enumerate_regions(lr.Network.from_arrays([np.eye(7)], [np.zeros(7)]), lr.Space(7))
     assert (len(r), r.bounded.tolist(), r.largest_balls.upper.tolist()) == (1, [False], [inf])
+
+
+def test_what_bounds_of_the_coordinates_imply() -> None:
+    """Rows that are positive between the bounds are so for all coefficients within the errors."""
+    rng = np.random.default_rng(3)
+    n_implied = 0
+    for _ in range(40):
+        d = int(rng.integers(1, 6))
+        ends = np.sort(rng.normal(size=(2, d)), axis=0)
+        sides = np.concatenate([np.eye(d), -np.eye(d)]) * 2.0 ** rng.integers(-9, 9, (2 * d, 1))
+        sides = np.column_stack([sides, -np.concatenate([ends[0], -ends[1]]) * np.abs(sides).max(axis=1)])
+        given = rng.random(2 * d) < 0.9
+        low, high = bounds_of(sides[given], np.zeros((given.sum(), 2)))
+        assert (low <= np.where(given[:d], ends[0], -np.inf)).all()
+        assert (high >= np.where(given[d:], ends[1], np.inf)).all()
+        np.testing.assert_allclose(low[given[:d]], ends[0][given[:d]], rtol=1e-14)
+        rows = rng.normal(size=(30, d + 1)) * (rng.random((30, d + 1)) < 0.7)
+        rows[:, -1] += 2.0
+        error = np.abs(rng.normal(size=(30, 2))) * rng.choice([0.0, 1e-3, 0.3], (30, 1))
+        implied = positive_between(rows, error, low, high)
+        n_implied += implied.sum()
+        for i in range(30):
+            least = Fraction(float(rows[i, -1])) - Fraction(float(error[i, 1]))
+            endless = False
+            for j in range(d):
+                e = Fraction(float(error[i, 0]))
+                a = (Fraction(float(rows[i, j])) - e, Fraction(float(rows[i, j])) + e)
+                endless |= bool((a[1] > 0 and not given[j]) or (a[0] < 0 and not given[d + j]))
+                pairs = [(s, Fraction(float(x))) for s in a for x in ends[:, j]]
+                least += min(s * x for s, x in pairs)
+            right = not endless and least > 0
+            assert right or not implied[i]
+            if (
+                right
+                and least > Fraction(1, 10**9)
+                and error[i, 0] < abs(rows[i, :-1][rows[i, :-1] != 0]).min(initial=1)
+            ):
+                assert implied[i]
+    assert n_implied > 100

@@ -231,6 +231,25 @@ def test_redundant_inequalities() -> None:
             assert found[i] == expected
 
 
+def test_layers_between_parallel_inequalities() -> None:
+    """Layers -l <= a.x <= u, thin and thick, whose inequalities follow each other; as rational numbers say."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        d = int(rng.integers(2, 7))
+        normals = np.vstack([np.eye(d), rng.integers(-4, 5, (2 * d, d))])
+        A = np.repeat(normals, 2, axis=0) * np.tile([1.0, -1.0], 3 * d)[:, None]
+        b = 2.0 ** rng.integers(-20, 4, 6 * d) * rng.integers(1, 9, 6 * d)
+        kept = rng.random(6 * d) < 0.9  # of some layers only one
+        A, b = A[kept], b[kept]
+        unit = [tuple(Fraction(v) / max(map(abs, a)) for v in (*a, c)) if any(a) else () for a, c in zip(A.tolist(), b)]
+        first = np.array([bool(own) and own not in unit[:i] for i, own in enumerate(unit)])
+        A, b = A[first], b[first]
+        rows, found = whole_rows(A, b), lp.redundant(A, b)
+        for i in range(len(A)):
+            others = [*rows[:i], *rows[i + 1 :]]
+            assert found[i] == (least(others, rows[i], [Fraction(0)] * d).value >= 0)
+
+
 def test_parallel_inequalities_without_end() -> None:
     """A wedge and its copies further out, in many dimensions: multipliers are zero but for those of the copy."""
     rng = np.random.default_rng(6)
