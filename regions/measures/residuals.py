@@ -185,7 +185,7 @@ def zero_failures(regions: Regions, number: int, facets: Ints, labels: Ints, exa
         size = np.diff(g.facet_offsets)[facets]
         vertices, place = np.unique(g.facet_vertices[flat_ranges(g.facet_offsets[facets], size)], return_inverse=True)
         t = regions.vertex_coordinates[vertices]
-        finite = np.isfinite(t).all(axis=1)
+        finite = np.asarray(np.isfinite(t).all(axis=1))
         t = np.where(finite[:, None], t, 0.0)
         error = np.where(finite, regions.vertex_errors[vertices], np.inf)
         bound = rounding_bounds(regions, t, error).entering[number]
