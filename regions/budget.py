@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import lru_cache
-from numbers import Real
 from threading import Lock
 from time import perf_counter
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from .errors import BudgetExceeded, invalid
+from .network.cast import real
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -108,10 +108,9 @@ class Deadline:
     """
 
     def __init__(self, seconds: float | None) -> None:
-        limit = np.inf if seconds is None else seconds
-        if not (isinstance(limit, Real) and limit > 0):
-            raise invalid("time_limit", "be a positive number of seconds", seconds)
-        self.seconds: float = float(limit)
+        self.seconds: float = np.inf if seconds is None else real(seconds)
+        if not self.seconds > 0:
+            raise invalid("time_limit", "be a positive number of seconds", repr(seconds))
         self._end: float = perf_counter() + self.seconds
 
     def check(self) -> None:

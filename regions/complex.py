@@ -181,10 +181,10 @@ class Regions(Cells):
         return self._jacobian_norm(output, tolerance).error
 
     def _jacobian_norm(self, output: Literal["logits", "softmax"], tolerance: float) -> jacobian.Mean:
-        known = self._jacobian_norms
-        if (output, tolerance) not in known:
-            known[output, tolerance] = jacobian.mean_jacobian_norm(self, output, tolerance)
-        return known[output, tolerance]
+        known, key = self._jacobian_norms, jacobian.checked(output, tolerance)
+        if key not in known:
+            known[key] = jacobian.mean_jacobian_norm(self, *key)
+        return known[key]
 
     @cached_property
     def _jacobian_norms(self) -> dict[tuple[str, float], jacobian.Mean]:

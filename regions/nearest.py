@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
-from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from .local import Cell, Surroundings, signs_key
 from .metric import lengths
 from .neighborhood import surroundings
 from .network import Network
-from .network.cast import is_one_of, read_only
+from .network.cast import flag, is_one_of, is_whole, read_only
 
 Floats = NDArray[np.float64]
 
@@ -110,15 +109,15 @@ def nearest_boundary(
     """
     if not is_one_of(to, "activation", "linear", "decision"):
         raise invalid("to", 'be "activation", "linear" or "decision"', repr(to))
-    if not (isinstance(max_cells, Integral) and max_cells >= 1):
+    if not is_whole(max_cells, 1):
         raise invalid("max_cells", "be at least 1, a whole number", max_cells)
     from tqdm import tqdm
 
-    deadline = Deadline(time_limit)
+    deadline, shown = Deadline(time_limit), flag(progress, "progress")
     with one_blas_thread(), np.errstate(all="ignore"):  # what is not finite proves nothing
         around = surroundings(network, point, domain)
         around.deadline = deadline
-        with tqdm(desc="cells", unit="cell", leave=False) if progress else nullcontext() as bar:
+        with tqdm(desc="cells", unit="cell", leave=False) if shown else nullcontext() as bar:
             search = _Search(around, to, max_cells, bar)
             try:
                 return search.run()

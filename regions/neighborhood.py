@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from .local import Cell, Surroundings
 from .measures.patterns import piece_table
 from .metric import lengths
 from .network import Network
-from .network.cast import exact_array, read_only
+from .network.cast import exact_array, flag, is_whole, read_only
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -155,11 +155,11 @@ def explore(
     >>> lr.explore(network, [0.25, 0.25], max_cells=1).inradii.round(3).tolist()
     [[0.293, 0.293]]
     """
-    if not (isinstance(max_cells, Integral) and max_cells >= 1):
+    if not is_whole(max_cells, 1):
         raise invalid("max_cells", "be at least 1, a whole number", max_cells)
     if radius is not None and not (isinstance(radius, Real) and radius > 0):
         raise invalid("radius", "be a positive number", radius)
-    deadline = Deadline(time_limit)
+    deadline, shown = Deadline(time_limit), flag(progress, "progress")
     with one_blas_thread(), np.errstate(all="ignore"):  # what is not finite proves nothing
         convex = domain if isinstance(domain, ConvexSet) else None
         around = surroundings(network, point, domain if convex is None else convex.hull)
@@ -169,7 +169,7 @@ def explore(
         meeting = None if convex is None else Meeting(convex, around)
         if meeting is not None and not meeting(around.signs_at_start()):
             raise invalid("domain", "meet the inside of a cell with its tolerance near the point", repr(domain))
-        return _explored(network, around, radius, meeting, max_cells, progress)
+        return _explored(network, around, radius, meeting, max_cells, shown)
 
 
 @np.errstate(all="ignore")  # what is not finite proves nothing

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
-from linear_regions.network.cast import exact_array
+from linear_regions.network.cast import MOST_SAMPLES, exact_array, is_whole
 from linear_regions.norms import exponents, norms
 
 from .chart import AffineChart, LineChart, full_rank
@@ -80,8 +79,8 @@ class Ellipse(Curve):
         InvalidInput
             If an argument is another.
         """
-        if not (isinstance(n_inputs, Integral) and n_inputs >= 2):
-            raise invalid("n_inputs", "be a whole number, at least 2", repr(n_inputs))
+        if not is_whole(n_inputs, 2, MOST_SAMPLES):
+            raise invalid("n_inputs", "be a whole number, at least 2 and at most 2**31", repr(n_inputs))
         if not isinstance(rng, np.random.Generator):
             raise invalid("rng", "be a numpy.random.Generator, as numpy.random.default_rng(0) is", repr(rng))
         a, b = rng.normal(size=(2, n_inputs))

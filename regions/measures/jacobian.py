@@ -39,12 +39,17 @@ class Mean(NamedTuple):
     error: float
 
 
-def mean_jacobian_norm(regions: Regions, output: Literal["logits", "softmax"], tolerance: float) -> Mean:
-    """See `Regions.mean_jacobian_norm`."""
+def checked(output: Literal["logits", "softmax"], tolerance: float) -> tuple[Literal["logits", "softmax"], float]:
+    """What users pass, if it is what is asked for."""
     if not is_one_of(output, "logits", "softmax"):
         raise invalid("output", 'be "logits" or "softmax"', repr(output))
     if not 0 < real(tolerance) < 1:
-        raise invalid("tolerance", "be above 0 and below 1", tolerance)
+        raise invalid("tolerance", "be above 0 and below 1", repr(tolerance))
+    return output, real(tolerance)
+
+
+def mean_jacobian_norm(regions: Regions, output: Literal["logits", "softmax"], tolerance: float) -> Mean:
+    """See `Regions.mean_jacobian_norm`."""
     if not np.isfinite(regions.volumes).all():
         raise invalid("domain", "be bounded, for a mean over it", repr(regions.domain))
     if output == "logits":
