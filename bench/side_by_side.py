@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from time import process_time
 from typing import Any
 
+import numpy as np
+
 import linear_regions as lr
 from cases import CASES, LP, REAL, Case, bias_free, demo_network
 from linear_regions.data import load_demo
@@ -21,7 +23,7 @@ Call = Callable[[], object]
 
 
 def novak() -> Call:
-    curve = lr.Ellipse.random(784, 1)
+    curve = lr.Ellipse.random(784, np.random.default_rng(1))
     return lambda: lr.curve_regions(bias_free(784, *[200] * 20, 10), curve)  # without what a network keeps
 
 

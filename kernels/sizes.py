@@ -273,8 +273,11 @@ def wedge(u: Floats, w: Floats, f: int, out: Floats, m: int, degree: int, table:
 @scalar
 def length_of_row(row: Floats, m: int, n: int, square: float) -> float:
     """The length of the first n entries of row[m], given the sum of their squares, which may have vanished."""
-    if square > SQUARES_VANISH:
-        return np.sqrt(square)
+    return np.sqrt(square) if square > SQUARES_VANISH else _tiny_length(row, m, n)
+
+
+@scalar
+def _tiny_length(row: Floats, m: int, n: int) -> float:
     largest = 0.0
     for i in range(n):
         largest = max(largest, abs(row[m, i]))

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linear_regions.kernels.bounds import SQUARES_VANISH
+
 Floats = NDArray[np.float64]
 
 
@@ -20,6 +22,10 @@ def exponents(values: Floats) -> NDArray[np.int32]:
 
 def norms(vectors: Floats) -> Floats:
     """(...) lengths of vectors (..., d), whose squares may be beyond the range of floats."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares: Floats = np.sum(vectors * vectors, axis=-1)
+    if ((squares > SQUARES_VANISH) & (squares < inf)).all():
+        return np.asarray(np.sqrt(squares))
     shift = exponents(vectors)
     half = shift >> 1  # of a power of two that may itself be beyond the range of floats
     scaled = vectors * np.ldexp(1.0, -half)[..., None] * np.ldexp(1.0, half - shift)[..., None]
