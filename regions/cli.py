@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from inspect import signature
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
@@ -222,8 +223,8 @@ def _load_point(point: list[float] | Path, name: str) -> Any:
         array = np.load(point, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # damage shows as many kinds of errors
         raise invalid(name, "name a .npy file of plain numbers", f"{str(point)!r} ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise invalid(name, "name a .npy file of one array", f"{str(point)!r}")
+    if not isinstance(array, np.ndarray) or not array.ndim:
+        raise invalid(name, "name a .npy file of one array, of one axis or more", f"{str(point)!r}")
     return array
 
 
@@ -330,7 +331,7 @@ def _check_reference(options: argparse.Namespace) -> None:
 
 def _score_reference(options: argparse.Namespace) -> None:
     from .reference import score
-    from .validation import shown
+    from .validation import shown, validate
 
     module, _, name = options.estimator.partition(":")
     sys.path.insert(0, "")  # as for python -m
@@ -342,7 +343,8 @@ def _score_reference(options: argparse.Namespace) -> None:
     if not all(option.partition("=")[0].isidentifier() and "=" in option for option in options.option):
         raise invalid("--option", "be KEY=VALUE", options.option)
     given = {key: _value(text) for key, _, text in (option.partition("=") for option in options.option)}
-    if taken := sorted({"n", "seeds", "cases", "dtypes", "level", "sizes", "truth"} & set(given)):
+    others = {*signature(score).parameters, *signature(validate).parameters} - {"options"}
+    if taken := sorted(others & set(given)):
         raise invalid("--option", "be an option of the estimator", taken)
     results = score(estimator, options.quantity, n=options.n, seeds=options.seeds, cases=options.case, **given)
     if options.json:
@@ -362,7 +364,7 @@ def _value(text: str) -> object:
     """A number, or the text itself."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # not JSON, or of too many digits or levels
         return text
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from .local import Cell, Surroundings
 from .measures.patterns import piece_table
 from .metric import lengths
 from .network import Network
-from .network.cast import exact_array, flag, is_whole, read_only
+from .network.cast import exact_array, flag, is_whole, read_only, real
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -157,7 +156,7 @@ def explore(
     """
     if not is_whole(max_cells, 1):
         raise invalid("max_cells", "be at least 1, a whole number", max_cells)
-    if radius is not None and not (isinstance(radius, Real) and radius > 0):
+    if radius is not None and not real(radius) > 0:
         raise invalid("radius", "be a positive number", radius)
     deadline, shown = Deadline(time_limit), flag(progress, "progress")
     with one_blas_thread(), np.errstate(all="ignore"):  # what is not finite proves nothing

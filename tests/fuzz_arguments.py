@@ -34,7 +34,7 @@ from linear_regions.network import Activation, Affine, Stage, Unit
 
 # Of what is public, the parts that engines and files use and that take no arguments of a caller.
 INNER = {"from_dict", "to_dict", "halfspaces", "chart", "line_chart", "plane_chart", "solid_chart", "halfspace_chart"}
-INNER |= {"check_inside", "box_about", "plane", "words", "piece"}
+INNER |= {"check_inside", "box_about", "plane", "words"}
 
 # What a method takes, by the name of the parameter.
 _TAKEN: dict[str, Callable[[Any, Path], object]] = {
@@ -58,6 +58,7 @@ _TAKEN: dict[str, Callable[[Any, Path], object]] = {
     "to": lambda own, folder: "activation",
     "tolerance": lambda own, folder: 1e-3,
     "x": lambda own, folder: np.full((2, own.n_inputs), 0.25),
+    "z": lambda own, folder: 0.5,
 }
 
 _FUNCTIONS = {"estimator", "truth"}
@@ -124,6 +125,7 @@ def calls(folder: Path) -> list[Call]:
         (lr.Network.from_arrays, {"weights": rows_of(network), "biases": [[0, 1, 2], None], "activation": "relu"}),
         (lr.Network.from_torch, {"module": module, "input_shape": (2,)}),
         (network, {"x": points}),
+        (Unit.relu6(), {"z": 0.5}),
         (Unit, {"breakpoints": (0.0,), "slopes": (0, 1), "intercepts": (0, 0)}),
         (Unit.leaky_relu, {"slope": 0.1}),
         (Unit.hardtanh, {"low": -1, "high": 1}),
@@ -155,7 +157,8 @@ def calls(folder: Path) -> list[Call]:
         (lr.curve_regions, {"network": network, "curve": ellipse}),
         (lr.explore, {"network": network, "point": [0.25, 0.5], "domain": square, "radius": None, "max_cells": 20,
                       "time_limit": 10, "progress": False}),
-        (lr.explore, {"network": network, "point": [0.25, 0.5], "domain": None, "radius": 0.5, "max_cells": 20}),
+        (lr.explore, {"network": network, "point": [0.25, 0.5], "domain": None, "radius": 0.5, "max_cells": 20,
+                      "progress": True}),
         (lr.nearest_boundary, {"network": network, "point": [0.25, 0.5], "to": "decision", "domain": square,
                                "max_cells": 20, "time_limit": 10, "progress": False}),
         (lr.validate, {"estimator": e.transitions, "network": network, "domain": ellipse, "truth": None,
@@ -198,17 +201,26 @@ def calls(folder: Path) -> list[Call]:
         lr.validate(e.transitions, network, ellipse, sizes=(20,), seeds=2),
         *(Unit.relu6(), e.transitions(network, ellipse, k=20)),
     ]
-    listed = [Call(function.__qualname__ if hasattr(function, "__qualname__") else "Network.__call__", function, taken)
-              for function, taken in functions]  # fmt: skip
+    listed = [
+        Call(getattr(function, "__qualname__", f"{type(function).__name__}.__call__"), function, taken)
+        for function, taken in functions
+    ]
     listed += [call for own in owners for call in methods(own, folder)]
     for path, read in ((folder / "network.npz", _read_network), (folder / "regions.npz", _read_regions)):
         with np.load(path) as stored:
             listed.append(Call(read.__name__, partial(_altered, folder / "altered.npz", read), dict(stored)))
     model, figure = folder / "network.npz", folder / "figure.svg"
+    for name, array in (("point", np.ones(2)), ("scalar", np.ones(())), ("cube", np.ones((2, 2, 2))), ("none", "a")):
+        np.save(folder / f"{name}.npy", array)
     lines = [
         ["count", model, "--box", "-1", "1", "--max-regions", "100", "--jobs", "1", "--json"],
         ["plot", model, "--plane", "0,0", "1,0", "0,1", "--margin", "0.2", "--output", figure, "--color", "layer"],
-    ]
+        ["count", model, "--segment", "0,0", folder / "point.npy", "--no-progress"],
+        ["reference", "list"],
+        ["reference", "check", "--case", "tent-10"],
+        ["reference", "run", "linear_regions.estimators:trajectory_length", "image_length", "--n", "20",
+         "--seeds", "2", "--case", "tent-10", "--option", "dtype=null", "--option", "device=cpu", "--json"],
+    ]  # fmt: skip
     numbered = [{str(i): word for i, word in enumerate(words)} for words in lines]
     return [*listed, *(Call("main", _command, words) for words in numbered)]
 
@@ -303,8 +315,11 @@ _SCALARS: tuple[Callable[[], object], ...] = (
 def hostile(rng: random.Random, valid: object) -> object:
     """Something in place of a valid argument: anything at all, or the argument spoilt."""
     if rng.random() < 0.4:
+        if isinstance(valid, torch.nn.Module):
+            return _spoilt_module(rng)
         with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError, RuntimeError):
-            return _spoilt(rng, np.array(valid, dtype=np.float64))
+            with np.errstate(all="ignore"):
+                return _spoilt(rng, np.array(valid, dtype=np.float64))
     return rng.choice(_SCALARS)()
 
 
@@ -331,12 +346,36 @@ def _spoilt(rng: random.Random, array: np.ndarray[Any, Any]) -> object:
     return rng.choice(choices)()
 
 
+def _spoilt_module(rng: random.Random) -> torch.nn.Module:
+    """A model of which one module has an attribute or a parameter that is none."""
+    nn = torch.nn
+    kinds: tuple[Callable[[], torch.nn.Module], ...] = (
+        lambda: nn.Linear(3, 3), nn.Identity, nn.Dropout, nn.Flatten, nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ReLU6,
+        nn.Hardtanh, nn.Hardsigmoid, lambda: nn.BatchNorm1d(3), lambda: nn.Sequential(nn.Linear(3, 3)),
+    )  # fmt: skip
+    module = rng.choice(kinds)().train(rng.random() < 0.5)
+    places = [(vars(module), name) for name in vars(module) if not name.startswith("_")]
+    places += [(own, name) for own in (module._parameters, module._modules) for name in own]
+    holder, name = rng.choice(places)
+    holder[name] = rng.choice(_SCALARS)()
+    modules = [nn.Linear(2, 3), module, nn.Linear(3, 1)]
+    return nn.Sequential(*(modules if rng.random() < 0.8 else rng.sample(modules, 3)))
+
+
 def _spoilt_words(rng: random.Random, call: Call) -> dict[str, object]:
     words = ["", "nan", "inf", "1e999", "-1", "0", "10" * 30, "é", "a\0b", "--jobs", "--space", "--segment", "0,0",
              ",", "x.npy",
              "/", "none.npz", "--margin", "plot", "demo", "--output", "1e-320", "--progress", "-h", "--max-regions",
-             "[", "-2,1"]  # fmt: skip
-    return {key: rng.choice(words) for key in rng.sample(sorted(call.arguments), rng.randint(1, 3))}
+             "[", "-2,1", "1e400", "\u0663", "1_0", "0x10", " ", "nan,nan", "1,inf", "--option", "n=3", "=", "=1", "k=",
+             "dtype=float16", "device=cuda:9", "device=[", "dtype=" + "[" * 10**5, "device=" + "1" * 5000,
+             "device=1e999", "device=NaN", "generator={}", "model=1", "estimator=1", "quantity=1", "scalar.npy",
+             "cube.npy", "none.npy", "point.npy", ".npy", "regions.npz", "linear_regions:nothing", "linear_regions:lp",
+             ":", "os:", "os:getpid", "math:sqrt", "linear_regions.estimators:transitions", "regions", "transitions",
+             "tent-10", "--", "--json", "--case", "--n", "--seeds", "--line", "--plane", "--no-progress"]  # fmt: skip
+    return {
+        key: rng.choice(words)
+        for key in rng.sample(sorted(call.arguments), rng.randint(1, min(3, len(call.arguments))))
+    }
 
 
 def changes_of(rng: random.Random, call: Call) -> dict[str, object]:
@@ -352,7 +391,7 @@ def changes_of(rng: random.Random, call: Call) -> dict[str, object]:
 def failure(call: Call, changes: dict[str, object], seconds: float) -> BaseException | None:
     """What a call ends with that it must not; what it gave is used as well."""
     try:
-        with limited(seconds), warnings.catch_warnings(), np.errstate(all="ignore"):
+        with limited(seconds), warnings.catch_warnings(), np.errstate(all="ignore"), _quiet():
             warnings.simplefilter("ignore")
             use(call(changes))
     except (lr.LinearRegionsError, MemoryError):
@@ -366,9 +405,16 @@ def failure(call: Call, changes: dict[str, object], seconds: float) -> BaseExcep
     return None
 
 
+def _quiet() -> contextlib.AbstractContextManager[object]:
+    """Show no progress."""
+    return contextlib.redirect_stderr(io.StringIO())
+
+
 def use(result: object) -> None:
     """Ask a result for what it is."""
     repr(result)
+    if isinstance(result, lr.Regions | lr.CurveRegions):
+        _use_regions(result)
     if isinstance(result, lr.Network) and result.n_inputs <= 3 and result.n_neurons < 20:
         lr.count_regions(result, lr.Box([-1] * result.n_inputs, [1] * result.n_inputs))
     if isinstance(result, lr.domain.Domain):
@@ -376,12 +422,33 @@ def use(result: object) -> None:
         if result.n_inputs <= 3:
             rows = [[1, -2, 3][: result.n_inputs], [0.5, 1, -1][: result.n_inputs]]
             network = lr.Network.from_arrays([rows, [[1, 1]]], [[0.1, 0], None])
-            lr.sum_regions(network, result) if not isinstance(result, lr.Ellipse) else lr.curve_regions(network, result)
+            ring = isinstance(result, lr.Ellipse)
+            use(lr.curve_regions(network, result) if ring else lr.enumerate_regions(network, result))
+            _ = None if ring else lr.sum_regions(network, result)
+
+
+def _use_regions(regions: lr.Regions | lr.CurveRegions) -> None:
+    """Ask for all there is; and invariants hold whatever the network and the domain are."""
+    try:
+        regions.check()
+    except lr.InvariantViolated as error:
+        raise AssertionError("of regions that were just found") from error
+    for call in methods(regions, Path()):
+        if call.name.rpartition(".")[2] not in {"estimated_volumes", "plot", "save"}:  # slow, or a file
+            with contextlib.suppress(lr.LinearRegionsError):
+                call({})
 
 
 def shown(call: Call, changes: dict[str, object]) -> str:
     """A call as text."""
-    return f"{call.name}({', '.join(f'{name}={value!r:.200}' for name, value in changes.items())})"
+    return f"{call.name}({', '.join(f'{name}={_text(value):.200}' for name, value in changes.items())})"
+
+
+def _text(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # of a module with odd attributes
+        return f"<{type(value).__name__}, {error}>"
 
 
 def fuzz(

@@ -265,7 +265,7 @@ def test_what_random_ellipses_are_made_of() -> None:
         with pytest.raises(InvalidInput, match=r"rng must be a numpy.random.Generator, as .*, got"):
             lr.Ellipse.random(5, rng)  # type: ignore[arg-type]
     for n in (1, 2.5, "3"):
-        with pytest.raises(InvalidInput, match="n_inputs must be a whole number, at least 2, got"):
+        with pytest.raises(InvalidInput, match="n_inputs must be a whole number, at least 2 and at most"):
             lr.Ellipse.random(n, np.random.default_rng(0))  # type: ignore[arg-type]
 
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linear_regions.errors import invalid
-from linear_regions.network.cast import exact_array, flag, read_only
+from linear_regions.network.cast import exact_array, flag, is_whole, read_only
 
 from .chart import INNER_CORNER, LOWER_END, UPPER_END, LineChart, PieceChart, whole_line
 from .flat import vector
@@ -256,7 +255,7 @@ class Polyline(Curve):
             If there is no such axis, or the image has fewer than three different translations.
         """
         pixels = exact_array(image, "image")
-        if not (isinstance(axis, Integral) and -pixels.ndim <= axis < pixels.ndim):
+        if not is_whole(axis, -pixels.ndim, pixels.ndim - 1):
             raise invalid("axis", f"be an axis of an image of shape {pixels.shape}", repr(axis))
         moved = [pixels]
         for j in range(1, pixels.shape[axis]):

@@ -18,7 +18,7 @@ from linear_regions.network.cast import is_one_of, real
 from .distance import least_distances
 from .estimate import Estimate, mean_estimate
 from .forward import Floats, TorchNetwork, norms, prepared
-from .points import base_of, chosen_generator, count_of, embedded, fitting, sampled, uniform, volume_of
+from .points import base_of, box_of, chosen_generator, count_of, embedded, fitting, sampled, uniform, volume_of
 from .settings import own_settings
 
 BANDWIDTH = 0.03  # of the kernel, in standard deviations of a neuron's pre-activation
@@ -203,8 +203,7 @@ def _in_tube(
     network: TorchNetwork, domain: Domain, basis: Tensor, n: int, width: float | None, generator: torch.Generator
 ) -> Sample:
     """Whether uniform points are nearer to the boundary than a width."""
-    low, high = base_of(domain).box_about
-    reach = 1e-3 * math.hypot(*(high - low)) if width is None else float(width)
+    reach = 1e-3 * math.hypot(*box_of(domain)[1]) if width is None else float(width)
     points = sampled(network, domain, n, network.rows_of_gradients(basis), generator)
     near = torch.cat([least_distances(network, x, basis) < reach for x in points])
     return Sample(near.to(torch.float64), volume_of(domain) / (2 * Fraction(reach)), 1.0)

@@ -190,12 +190,13 @@ def _body(around: Surroundings, name: str) -> _Body:
     heights = rows[:, :-1] @ cell.point + rows[:, -1]
     if not around.frame.chart.facets and not _is_bounded(rows):
         raise invalid(name, "lie in a bounded cell", "one that is not bounded")
-    if not (heights > 0).all():
-        raise invalid(name, "lie in or have cells that floats lie well inside of", "one that is too thin")
     far = np.abs(cell.point)
     size = np.abs(rows[:, :-1]) @ far + np.abs(rows[:, -1])
     doubt = error[:, 0] * far.sum() + error[:, 1] + (len(far) + 4) * UNIT * size
-    return _centred(rows[:, :-1], heights, doubt)
+    body = _centred(rows[:, :-1], heights, doubt) if (heights > 0).all() else None
+    if body is None:
+        raise invalid(name, "lie in or have cells that floats lie well inside of", "one that is too thin")
+    return body
 
 
 def _is_bounded(rows: Floats) -> bool:
@@ -207,12 +208,12 @@ def _is_bounded(rows: Floats) -> bool:
     return bool((np.asarray(lp.minimize(goals, sides, ends).status) == lp.Status.OPTIMAL).all())
 
 
-def _centred(normals: Floats, heights: Floats, doubt: Floats) -> _Body:
+def _centred(normals: Floats, heights: Floats, doubt: Floats) -> _Body | None:
     """About the analytic centre, with the Hessian of its barrier as the metric: the unit ball lies inside.
 
     Newton's method in coordinates that it makes anew in each step, so that no scale of the polytope matters (Boyd &
     Vandenberghe, Convex optimization, section 8.5.3). Heights off by `doubt` move sides by what is, as a share of the
-    heights, the error of each of d lengths.
+    heights, the error of each of d lengths. None if floats do not get to the centre.
     """
     apart = np.where(normals == 0, np.iinfo(np.int32).min, np.frexp(normals)[1] - np.frexp(heights)[1][:, None])
     exponents = apart.max(axis=0)
@@ -221,7 +222,10 @@ def _centred(normals: Floats, heights: Floats, doubt: Floats) -> _Body:
     d, logarithm, step = normals.shape[1], -math.log(2) * float(exponents.sum()), math.inf
     for _ in range(_NEWTON_STEPS):
         pull = normals / heights[:, None]
-        values, ways = np.linalg.eigh(pull.T @ pull)
+        hessian = pull.T @ pull
+        if not (np.isfinite(hessian).all() and (heights > 0).all()):
+            return None
+        values, ways = np.linalg.eigh(hessian)
         values = np.maximum(values, UNIT**2 * values[-1])  # the rest of the way is for the next step
         matrix = ways / np.sqrt(values)
         logarithm -= float(np.log(values).sum()) / 2

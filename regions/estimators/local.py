@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from numbers import Real
 
 import torch
 
 from linear_regions.errors import invalid
+from linear_regions.network.cast import real
 
 from .estimate import Estimate, mean_estimate
 from .forward import prepared
@@ -67,7 +67,7 @@ def local_complexity(
     m, n_inputs = count_of(n_directions, "n_directions"), network.network.n_inputs
     if m > n_inputs:
         raise invalid("n_directions", f"be at most the number of inputs, {n_inputs}", m)
-    if not (isinstance(radius, Real) and 0 < radius < 2**1023):
+    if not 0 < real(radius) < 2.0**1023:
         raise invalid("radius", "be a positive number", radius)
     counts = []
     for x in torch.split(data, network.rows(2 * m * n_inputs)):
@@ -77,7 +77,7 @@ def local_complexity(
         total = torch.zeros(len(x), dtype=torch.float64)
         for z, units in network.stages(corners):
             if units is not None:
-                code = units.code(z).to(torch.int8).unflatten(0, (len(x), 2 * m))
+                code = units.code(z).to(torch.int8).reshape(len(x), 2 * m, -1)
                 total += (code.amax(dim=1) - code.amin(dim=1)).sum(dim=1).cpu()
         counts.append(total)
     return mean_estimate(

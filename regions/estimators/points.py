@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from linear_regions.domain import Box, Domain, Ellipse, Line, Polyline, Polytope, Segment, Slice
@@ -17,6 +18,8 @@ from linear_regions.network.cast import MOST_SAMPLES, exact_array, is_whole
 
 from .estimate import name_of
 from .forward import TorchNetwork
+
+Floats = NDArray[np.float64]
 
 _TRIES = 10_000  # rounds of rejection without a point inside
 
@@ -76,11 +79,20 @@ def volume_of(domain: Domain) -> Fraction:
     return volume
 
 
+def box_of(domain: Domain) -> tuple[Floats, Floats]:
+    """Where the box about the coordinates t begins, and its sides."""
+    low, high = base_of(domain).box_about
+    with np.errstate(over="ignore"):
+        sides = high - low
+    if not np.isfinite(sides).all():
+        raise invalid("domain", "be no wider than the largest float64", repr(domain))
+    return low, sides
+
+
 def uniform(domain: Domain, n: int, generator: torch.Generator) -> Tensor:
     """(n, d) independent uniform points t of a domain, float64 on the generator's device; polytopes by rejection."""
     base = base_of(domain)
-    low, high = base.box_about
-    start, size = (torch.as_tensor(np.array(v)).to(generator.device) for v in (low, high - low))
+    start, size = (torch.as_tensor(np.array(v)).to(generator.device) for v in box_of(domain))
     found: list[Tensor] = []
     missing, tries = n, 0
     while missing:

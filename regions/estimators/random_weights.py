@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from linear_regions.domain import Domain
 from linear_regions.errors import invalid
-from linear_regions.network.cast import as_list, is_one_of
+from linear_regions.network.cast import as_list, is_one_of, real
 
 from .estimate import Estimate, mean_estimate
 from .forward import device_of, norms
@@ -88,16 +87,19 @@ def expected_boundary_volume(
     sizes = [count_of(width, f"widths[{i}]") for i, width in enumerate(as_list(widths, "widths", "numbers of neurons"))]
     if len(sizes) < 2:
         raise invalid("widths", "have two entries or more: the inputs and a hidden layer", list(sizes))
-    if not (isinstance(bias_std, Real) and 0 < bias_std < 2**1023):
+    if not 0 < real(bias_std) < 2.0**1023:
         raise invalid("bias_std", "be a positive number", bias_std)
     if not is_one_of(neurons, "all", "good"):
         raise invalid("neurons", 'be "all" or "good"', repr(neurons))
-    if not isinstance(domain, Domain) or domain.n_inputs != sizes[0]:
-        raise invalid("domain", f"be a domain in {sizes[0]} dimensions, as the inputs are", repr(domain))
+    within = f"be a domain in {sizes[0]} dimensions, as the inputs are"
+    if not isinstance(domain, Domain):
+        raise invalid("domain", within, repr(domain))
+    if domain.n_inputs != sizes[0]:
+        raise invalid("domain", within, repr(domain))
     if not count_of(codim, "codim") <= min(domain.dim, sum(sizes[1:])):
         raise invalid("codim", "be at most the dimension of the domain and the number of neurons", codim)
     count_of(n, "n", 2)
-    if not (isinstance(dtype, torch.dtype) and dtype in (torch.float32, torch.float64)):
+    if not any(dtype is own for own in (torch.float32, torch.float64)):
         raise invalid("dtype", "be torch.float32 or torch.float64", repr(dtype))
     place = device_of(device)
     resolved(domain, dtype)

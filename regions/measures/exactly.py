@@ -34,7 +34,9 @@ def exact_vertices(regions: Cells, cell: int) -> list[Point]:
         ends = [exact_breakpoint(regions, cell, geometry), exact_breakpoint(regions, cell + 1, geometry)]
         if not all(isinstance(t, Fraction) for t in ends):
             raise invalid(
-                "cell", "be bounded to have exact vertices", f"{cell}, from {float(ends[0])} to {float(ends[1])}"
+                "cell",
+                "be bounded to have exact vertices",
+                f"{cell}, from {geometry.t[cell]} to {geometry.t[cell + 1]}",
             )
         return [(Fraction(t),) for t in ends]
     words = regions.words(cell)

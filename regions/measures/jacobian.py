@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from math import factorial
+from sys import float_info
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -50,8 +51,9 @@ def checked(output: Literal["logits", "softmax"], tolerance: float) -> tuple[Lit
 
 def mean_jacobian_norm(regions: Regions, output: Literal["logits", "softmax"], tolerance: float) -> Mean:
     """See `Regions.mean_jacobian_norm`."""
-    if not np.isfinite(regions.volumes).all():
-        raise invalid("domain", "be bounded, for a mean over it", repr(regions.domain))
+    if not float_info.min <= regions.volumes.sum() <= float_info.max:
+        rule = "be bounded, with a volume in the range of float64, for a mean over it"
+        raise invalid("domain", rule, repr(regions.domain))
     if output == "logits":
         return _of_logits(regions)
     if regions.network.n_outputs < 2:

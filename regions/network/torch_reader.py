@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from linear_regions.errors import InvalidInput, UnsupportedModule, invalid
 
 from .affine import Affine
-from .cast import as_list, exact_array, exact_float, is_whole
+from .cast import as_list, exact_array, exact_float, flag, is_whole, real
 from .units import Activation, Unit
 
 Shape = tuple[int, ...]
@@ -64,7 +64,7 @@ def _supported_base(module: nn.Module, path: str) -> type[nn.Module]:
     base = next((parent for parent in kind.__mro__ if parent is nn.Sequential or parent in _READERS), None)
     if isinstance(module, _BatchNorm):
         fold = "fold it with torch.nn.utils.fusion.fuse_linear_bn_eval(linear, batch_norm) and pass the folded model"
-        if module.training:
+        if flag(module.training, f"{path}.training"):
             raise InvalidInput(f"{path}: {kind.__name__} is in training mode; call .eval(), then {fold}")
         raise UnsupportedModule(
             f"{path}: {kind.__name__} is not supported, since folding it into a Linear rounds; {fold}"
@@ -102,6 +102,8 @@ def _type_of_parameters(leaves: list[tuple[nn.Module, str]]) -> torch.dtype:
             value = leaf._parameters.get(name)
             if value is None:
                 continue
+            if not isinstance(value, torch.Tensor):
+                raise invalid(f"{path}.{name}", "be a tensor", type(value).__name__)
             if not value.is_floating_point():
                 raise invalid(f"{path}.{name}", "be an array of real numbers of a floating dtype", value.dtype)
             if found is None:
@@ -125,8 +127,10 @@ def _advice() -> str:
 
 
 def _first_shape(leaves: list[tuple[nn.Module, str]]) -> Shape:
-    for leaf, _ in leaves:
+    for leaf, path in leaves:
         if isinstance(leaf, nn.Linear):
+            if not is_whole(leaf.in_features, 0):
+                raise invalid(f"{path}.in_features", "be a whole number", repr(leaf.in_features))
             return (leaf.in_features,)
     raise InvalidInput("input_shape must be given for a module without a Linear, got None")
 
@@ -161,11 +165,11 @@ def _read_linear(module: nn.Linear, path: str, shape: Shape, dtype: torch.dtype)
 
 def _read_flatten(module: nn.Flatten, path: str, shape: Shape, dtype: torch.dtype) -> tuple[Op, Shape]:
     sizes = (-1, *shape)  # with the batch axis
-    start, end = (dim + len(sizes) if dim < 0 else dim for dim in (module.start_dim, module.end_dim))
-    if not 0 <= start <= end < len(sizes):
-        raise InvalidInput(
-            f"{path}: Flatten({module.start_dim}, {module.end_dim}) does not fit inputs of shape {shape}"
-        )
+    dims = module.start_dim, module.end_dim
+    fit = all(is_whole(dim, -len(sizes), len(sizes) - 1) for dim in dims)
+    start, end = (int(dim) % len(sizes) for dim in dims) if fit else (1, 0)
+    if start > end:
+        raise InvalidInput(f"{path}: Flatten({dims[0]}, {dims[1]}) does not fit inputs of shape {shape}")
     if start == 0 and end > 0:
         raise InvalidInput(f"{path}: Flatten must leave the batch axis alone (start_dim=1), got start_dim={start}")
     merged = (*sizes[:start], prod(sizes[start : end + 1]), *sizes[end + 1 :])
@@ -177,7 +181,7 @@ def _read_nothing(module: nn.Module, path: str, shape: Shape, dtype: torch.dtype
 
 
 def _read_dropout(module: nn.Dropout, path: str, shape: Shape, dtype: torch.dtype) -> tuple[Op, Shape]:
-    if module.training and module.p != 0:
+    if flag(module.training, f"{path}.training") and real(module.p) != 0:
         raise InvalidInput(f"{path}: Dropout(p={module.p}) is in training mode; call .eval() on the model first")
     return None, shape
 

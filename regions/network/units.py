@@ -80,12 +80,13 @@ class Unit:
 
     def piece(self, z: Fraction | float) -> int:
         """Index of the piece that holds `z`: the number of breakpoints strictly below it."""
-        return bisect_left(self.breakpoints, z)
+        return bisect_left(self.breakpoints, exact_rational(z, "z"))
 
     def __call__(self, z: Fraction | float) -> Fraction:
         """Evaluate at one finite number, exactly."""
-        piece = self.piece(z)
-        return self.slopes[piece] * Fraction(z) + self.intercepts[piece]
+        exact = exact_rational(z, "z")
+        piece = bisect_left(self.breakpoints, exact)
+        return self.slopes[piece] * exact + self.intercepts[piece]
 
     def __str__(self) -> str:
         """Name it: the family and its parameters if it is a familiar one."""
