@@ -44,6 +44,7 @@ def test_line(domain: Any) -> None:
 def test_a_new_figure_only_without_axes() -> None:
     from matplotlib import pyplot
 
+    pyplot.close("all")
     regions = enumerated(he_net(2, 4), SQUARE)
     regions.plot(Figure().add_subplot())
     assert not pyplot.get_fignums()
