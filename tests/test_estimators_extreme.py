@@ -253,3 +253,12 @@ def test_expected_volumes_scale_with_the_domain(half: float, codim: int, neurons
     for dtype in (torch.float32, torch.float64):
         found = es.expected_boundary_volume([2, 5, 4], cube(2, half), bias_std=0.5 * half, dtype=dtype, **given)
         assert found.value == pytest.approx(unit.value * half ** (2 - codim), rel=1e-2)
+
+
+@pytest.mark.parametrize("near", [1e-300, 1e-150, 1e-60, 1e-10, 1e-3])
+def test_a_cell_from_next_to_its_side(near: float) -> None:
+    network = lr.Network.from_arrays([[[1, 0.5], [-1, 2], [0.25, -1]], [[1, 1, 1]]], [[0.1, 0, 0.5], None])
+    box = lr.Box([-1, -1], [1, 1])
+    regions = lr.enumerate_regions(network, box)
+    (cell,) = regions.find([[near, 2 * near]])
+    assert is_near(es.cell_volume(network, [near, 2 * near], domain=box, n=4000), regions.volumes[cell], 0.15)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -175,3 +176,12 @@ def test_what_has_no_mean() -> None:
         lr.enumerate_regions(network, box).mean_jacobian_norm("classes")  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="tolerance must be"):
         lr.enumerate_regions(network, box).mean_jacobian_norm(tolerance=0.0)
+
+
+@pytest.mark.parametrize("half", [1e-170, 1e308])
+@pytest.mark.parametrize("output", ["logits", "softmax"])
+def test_a_volume_that_is_no_float_has_no_mean_over_it(half: float, output: Literal["logits", "softmax"]) -> None:
+    network = lr.Network.from_arrays([[[1, 0], [0, 1]]], [None])
+    regions = lr.enumerate_regions(network, lr.Box([-half] * 2, [half] * 2))
+    with pytest.raises(lr.InvalidInput, match="domain must be bounded, with a volume in the range of float64"):
+        regions.mean_jacobian_norm(output)

@@ -406,3 +406,10 @@ def test_torch_missing(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_torch)
     with pytest.raises(MissingExtra, match=r"linear-regions\[torch\]"):
         Network.from_torch(object())
+
+
+@pytest.mark.parametrize("dims", [("a", -1), (None, -1), (1, 2.5), (1, "x"), (torch.ones(2), -1), (2, 1)])
+def test_dimensions_that_a_flatten_cannot_have(dims: tuple[object, object]) -> None:
+    model = torch.nn.Sequential(torch.nn.Flatten(*dims), torch.nn.Linear(2, 1))  # type: ignore[arg-type]
+    with pytest.raises(lr.InvalidInput, match=r"model.0: Flatten\(.*\) does not fit inputs of shape \(2,\)"):
+        lr.Network.from_torch(model, input_shape=(2,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,3 +180,11 @@ def test_activations_compare_copy_and_pickle():
     assert repr(activation) == "Activation(relu/leaky_relu(0.5), 2 neurons)"
     many = Activation.from_units([Unit.leaky_relu(k) for k in range(2, 7)])
     assert str(many) == "5 kinds of unit"
+
+
+@pytest.mark.parametrize("z", ["a", None, float("nan"), float("inf"), 10**400, 1j, [1], np.ones(2), True])
+def test_what_a_unit_is_no_function_of(z: Any) -> None:
+    with pytest.raises(InvalidInput, match="z must be"):
+        Unit.relu6()(z)
+    with pytest.raises(InvalidInput, match="z must be"):
+        Unit.relu6().piece(z)

@@ -187,16 +187,23 @@ def _body(around: Surroundings, name: str) -> _Body:
     rows, error = cell.rows[cell.is_facet], cell.error[cell.is_facet]
     exponents = np.frexp(np.abs(rows[:, :-1]).max(axis=1, initial=0.0))[1][:, None]
     rows, error = np.ldexp(rows, -exponents), np.ldexp(error, -exponents)
-    heights = rows[:, :-1] @ cell.point + rows[:, -1]
     if not around.frame.chart.facets and not _is_bounded(rows):
         raise invalid(name, "lie in a bounded cell", "one that is not bounded")
-    far = np.abs(cell.point)
-    size = np.abs(rows[:, :-1]) @ far + np.abs(rows[:, -1])
-    doubt = error[:, 0] * far.sum() + error[:, 1] + (len(far) + 4) * UNIT * size
-    body = _centred(rows[:, :-1], heights, doubt) if (heights > 0).all() else None
+    body = _about(cell.point, rows, error)
+    if body is None:  # it is next to a side, perhaps
+        body = _about(lp.largest_ball(-rows[:, :-1], rows[:, -1]).center, rows, error)
     if body is None:
         raise invalid(name, "lie in or have cells that floats lie well inside of", "one that is too thin")
     return body
+
+
+def _about(point: Floats, rows: Floats, error: Floats) -> _Body | None:
+    """What is on the positive side of rows, which are off by `error`, from a point in it on."""
+    far = np.abs(point)
+    heights = rows[:, :-1] @ point + rows[:, -1]
+    size = np.abs(rows[:, :-1]) @ far + np.abs(rows[:, -1])
+    doubt = error[:, 0] * far.sum() + error[:, 1] + (len(far) + 4) * UNIT * size
+    return _centred(rows[:, :-1], heights, doubt) if (heights > 0).all() else None
 
 
 def _is_bounded(rows: Floats) -> bool:
@@ -231,11 +238,11 @@ def _centred(normals: Floats, heights: Floats, doubt: Floats) -> _Body | None:
         logarithm -= float(np.log(values).sum()) / 2
         normals, pull = normals @ matrix, pull @ matrix
         if step < _NEAR:
-            break
+            return _Body(normals, heights, logarithm, d * float((doubt / heights).max()))
         way = pull.sum(axis=0)
         step = float(np.linalg.norm(way))
         heights = heights * (1 + pull @ (way / (1 + step)))
-    return _Body(normals, heights, logarithm, d * float((doubt / heights).max()))
+    return None
 
 
 def _log_volume(body: _Body, generator: torch.Generator) -> float:
