@@ -24,6 +24,7 @@ from .errors import InvariantViolated
 from .geometry import PlaneComplex
 from .plane import start_rows
 from .program import Program
+from .rational_lp import quotient
 from .sharpen import BLOCK_LIMIT, MOST
 
 Flags = NDArray[np.bool_]
@@ -190,7 +191,7 @@ class ExactPlace:
     def at(self, bits: int) -> tuple[flint.arb, flint.arb]:
         """The point, in balls of so many bits."""
         with flint.ctx.workprec(bits):
-            p, q = ([flint.arb(flint.fmpq(v.numerator, v.denominator)) for v in own] for own in (self.p, self.q))
+            p, q = ([_arb(v) for v in own] for own in (self.p, self.q))
             exact = [d - c for c, d in zip(self.p, self.q, strict=True)]
             a = sum((v * v for v in exact), start=Fraction(0))
             b = sum((u * v for u, v in zip(self.p, exact, strict=True)), start=Fraction(0))
@@ -200,7 +201,7 @@ class ExactPlace:
 
 
 def _arb(value: Fraction) -> flint.arb:
-    return flint.arb(flint.fmpq(value.numerator, value.denominator))
+    return flint.arb(quotient(value))
 
 
 def exact_places(ring: Cells, crossings: Ints) -> list[ExactPlace]:

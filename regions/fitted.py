@@ -20,7 +20,7 @@ from linear_regions.kernels.bounds import LEAST_FLOAT, UNIT
 
 from .domain.faces import whole
 from .exact import Row
-from .rational_lp import Point, as_floats, is_inside
+from .rational_lp import Point, as_floats, is_inside, quotient
 from .rows import ExactCell
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,7 @@ class Fitted:
         """The float v nearest to the rational point in a cell, and whether it lies inside as well."""
         d = len(self.origin)
         system = [[*column, x - o] for *column, x, o in zip(*self.edges, cell.inside, self.origin, strict=True)]
-        echelon, _ = flint.fmpq_mat(d, d + 1, [_quotient(v) for row in system for v in row]).rref()
+        echelon, _ = flint.fmpq_mat(d, d + 1, [quotient(v) for row in system for v in row]).rref()
         near = as_floats([Fraction(int(v.p), int(v.q)) for v in (echelon[i, d] for i in range(d))])
         there = self.exact(near)
         return near, there is not None and is_inside(cell.rows, there)
@@ -75,10 +75,6 @@ class Fitted:
         size = np.column_stack([np.abs(result[:, :-1]).max(axis=1, initial=0.0), np.abs(result[:, -1])])
         is_zero = np.array([[not any(map(int, row[:-1])), row[-1] == 0] for row in table.tolist()]).reshape(-1, 2)
         return result, np.where(is_zero, 0.0, 2 * UNIT * size + LEAST_FLOAT)
-
-
-def _quotient(value: Fraction) -> flint.fmpq:
-    return flint.fmpq(value.numerator, value.denominator)
 
 
 def _quotient_of(a: int, b: int) -> float:

@@ -1,4 +1,4 @@
-"""Euclidean lengths of vectors of any size, and complexes brought to a size at which volumes are floats."""
+"""Euclidean lengths of vectors, and sums, whose squares or themselves may be beyond the range of floats."""
 
 from __future__ import annotations
 

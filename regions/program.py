@@ -21,6 +21,7 @@ from linear_regions.kernels.unrounded import row_grains
 from .bits import word_count
 from .fine import FineProduct
 from .network import Activation, Affine, Network, Unit
+from .norms import exponents
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,8 +40,7 @@ def frobenius(matrix: Floats) -> float:
 
 def _scale(matrix: Floats) -> int:
     """The power of two that brings the largest entry to between a half and one; 0 where there is none."""
-    largest = float(np.abs(matrix).max(initial=0.0))
-    return int(np.frexp(largest)[1]) if 0 < largest < np.inf else 0
+    return int(exponents(matrix.ravel()))
 
 
 def _symmetric_norm(matrix: Floats, squarings: int) -> float:

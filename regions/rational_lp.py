@@ -107,7 +107,7 @@ class Polyhedron:
     def __init__(self, rows: Sequence[Row], inside: Sequence[Fraction]) -> None:
         self._d = d = len(inside)
         x, common = _whole(inside)
-        self._table = [[flint.fmpq(int(i == j)) for j in range(d)] + [_quotient(inside[i])] for i in range(d)]
+        self._table = [[flint.fmpq(int(i == j)) for j in range(d)] + [quotient(inside[i])] for i in range(d)]
         self._table += [[*map(flint.fmpq, row[:d]), flint.fmpq(_times(row, x, common), common)] for row in rows]
         self._basic = [_FREE] * d + list(range(len(rows)))
         self._nonbasic = [_FREE] * d
@@ -118,7 +118,7 @@ class Polyhedron:
         table.append(self._over_nonbasic(goal))
         self._basic.append(_FREE)
         try:
-            return self._search(goal, None if stop is None else _quotient(stop))
+            return self._search(goal, None if stop is None else quotient(stop))
         finally:
             del table[-1], self._basic[-1]
 
@@ -279,7 +279,8 @@ def shortest(low: Fraction | None, high: Fraction | None) -> Fraction | None:
     return None if mirrored is None else -mirrored
 
 
-def _quotient(value: Fraction) -> flint.fmpq:
+def quotient(value: Fraction) -> flint.fmpq:
+    """Return the same number as python-flint has it."""
     return flint.fmpq(value.numerator, value.denominator)
 
 
